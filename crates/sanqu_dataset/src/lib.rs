@@ -1,0 +1,1 @@
+//! Catalog, SQL, import and export of datasets.

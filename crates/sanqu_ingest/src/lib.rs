@@ -1,0 +1,1 @@
+//! zenoh sessions, robot-side publisher, recorder-side subscriber with accounting.

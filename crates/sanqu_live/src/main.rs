@@ -1,0 +1,2 @@
+//! Live view: zenoh to rerun.
+fn main() {}

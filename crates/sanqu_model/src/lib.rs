@@ -1,0 +1,26 @@
+//! The words of sanqu: ids, keys, time, stream schemas, [`Chunk`], manifest, loss ledger, field configuration.
+//!
+//! Everything here is plain data. This crate does no IO and knows neither zenoh nor Parquet; every other crate speaks
+//! in its types. [`Chunk`] is the only telemetry type that crosses a crate border.
+
+mod chunk;
+mod error;
+mod field;
+mod id;
+mod json;
+mod key;
+mod loss;
+mod manifest;
+mod schema;
+mod time;
+
+pub use chunk::{Chunk, RUN, SEQ, T, T_RECV, VIDEO_DATA, VIDEO_KEYFRAME};
+pub use error::ModelError;
+pub use field::{FieldConfig, RobotConfig, Scene, Station, StationPlace, Task, Zone};
+pub use id::{EpisodeId, Id};
+pub use json::canonical_json;
+pub use key::{STREAM_NAME_BYTES_MAX, StreamKey, StreamKind, StreamName, control_key};
+pub use loss::{DetectedBy, LossCause, LossRow, LossTotals};
+pub use manifest::{ClockStats, FORMAT_VERSION, FileEntry, Manifest, RobotEntry, StreamEntry};
+pub use schema::{Quantity, StreamDescription, ValueType};
+pub use time::{date_in_zone, display_local, now_ns};

@@ -1,0 +1,1 @@
+//! The recorder: episode state machine, pre-roll, loss ledger.

@@ -1,0 +1,2 @@
+//! 3D replay of episodes.
+fn main() {}

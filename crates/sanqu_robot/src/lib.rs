@@ -1,0 +1,1 @@
+//! URDF to robot model, forward kinematics, drives (nalgebra, f64, SI).

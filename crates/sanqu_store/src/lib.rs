@@ -1,0 +1,1 @@
+//! Journal, seal, episode folder, cursor, verify and repair.
