@@ -1,0 +1,402 @@
+//! The command line's words. Every verb's `--help` shows an example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The flight recorder of a robot training field.
+///
+/// Records humanoids' joints, motors and cameras over zenoh into Parquet and MP4, proves that nothing was lost,
+/// exports datasets that LeRobot trains on, and shows episodes live and again in 3D.
+#[derive(Debug, Parser)]
+#[command(name = "sanqu", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 finished but data was lost or is defective.\nStart here: sanqu demo")]
+pub(crate) struct Cli {
+    /// Folder with robots/ and field/ (default: ./assets, else the source tree's)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// The whole trip on this machine: simulated robots, router, recorder, verify, LeRobot, live view, 3D replay
+    #[command(after_help = "Example: sanqu demo --seconds 10 --out /tmp/demo")]
+    Demo(Demo),
+    /// Simulated robots that publish over zenoh, or a recorded episode published again at its own pace
+    #[command(after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447")]
+    Sim(Sim),
+    /// The recorder: an embedded zenoh router by default, episodes into a store
+    #[command(after_help = "Example: sanqu record --store S --field desk --listen tcp/127.0.0.1:7447")]
+    Record(Record),
+    /// Start, stop and judge episodes of a running recorder
+    #[command(after_help = "Example: sanqu episode start --station a01 --task headlamp-check --operator op-07 --connect tcp/127.0.0.1:7447")]
+    Episode(Episode),
+    /// List a store's episodes
+    #[command(after_help = "Example: sanqu ls recordings/demo/store")]
+    Ls(Ls),
+    /// What an episode or a file holds
+    #[command(after_help = "Example: sanqu info last --store recordings/demo/store")]
+    Info(Info),
+    /// Prove that stores and episodes are whole: hashes, row counts, loss accounts, pictures
+    #[command(after_help = "Example: sanqu verify recordings/demo/store")]
+    Verify(Verify),
+    /// Recover what a killed recorder left behind, and say what was lost
+    #[command(after_help = "Example: sanqu repair S")]
+    Repair(Repair),
+    /// SQL over a store: episodes, streams, loss, joint, motor, …
+    #[command(after_help = "Example: sanqu sql S \"SELECT robot, stream, rows, lost FROM streams\"")]
+    Sql(Sql),
+    /// Outside recordings become episodes
+    #[command(subcommand)]
+    Import(Import),
+    /// Datasets out
+    #[command(subcommand)]
+    Export(Export),
+    /// Live view with rerun (program sanqu-live)
+    #[command(after_help = "Example: sanqu live --connect tcp/127.0.0.1:7447 --rrd live.rrd", disable_help_flag = true)]
+    Live(Passed),
+    /// 3D replay of episodes (program sanqu-replay); --render needs no display
+    #[command(after_help = "Example: sanqu replay last --store S --render k.png", disable_help_flag = true)]
+    Replay(Passed),
+    /// Robot descriptions: validate, forward kinematics
+    #[command(subcommand)]
+    Robot(Robot),
+    /// The effective configuration
+    #[command(after_help = "Example: sanqu config --show --field qingdao")]
+    Config(Config),
+    /// Shell completions on stdout
+    #[command(after_help = "Example: sanqu completions bash > /etc/bash_completion.d/sanqu")]
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Seconds recorded per robot, split into two episodes
+    #[arg(long, default_value_t = 20.0, value_name = "S")]
+    pub(crate) seconds: f64,
+    /// How many of the field's robots take part
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) robots: usize,
+    /// Where everything goes; must not exist yet, or be empty
+    #[arg(long, default_value = "recordings/demo", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Joint and motor rate
+    #[arg(long, default_value_t = 500.0, value_name = "HZ")]
+    pub(crate) rate: f64,
+    /// Do not write a rerun recording of the live view
+    #[arg(long)]
+    pub(crate) no_live: bool,
+    /// Do not render replay pictures
+    #[arg(long)]
+    pub(crate) no_replay: bool,
+    /// Print the summary as JSON on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    /// Field: a shipped one (desk, qingdao) or a TOML file
+    #[arg(long, default_value = "desk", value_name = "F")]
+    pub(crate) field: String,
+    /// Robot ids with commas, or all
+    #[arg(long, default_value = "all", value_name = "IDS")]
+    pub(crate) robots: String,
+    /// The router to publish to
+    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
+    pub(crate) connect: String,
+    /// Stop after this time; without it, at Ctrl-C
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<f64>,
+    /// Seed of motions and noise
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Joint and motor rate
+    #[arg(long, default_value_t = 500.0, value_name = "HZ")]
+    pub(crate) rate: f64,
+    /// Publish this recorded episode instead: id, prefix, `last`, or its folder
+    #[arg(long, value_name = "EPISODE")]
+    pub(crate) from: Option<String>,
+    /// The store of `--from`
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The store; created if absent
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Field: a shipped one (desk, qingdao) or a TOML file
+    #[arg(long, default_value = "desk", value_name = "F")]
+    pub(crate) field: String,
+    /// Endpoint of the embedded router
+    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
+    pub(crate) listen: String,
+    /// Join this router instead of embedding one
+    #[arg(long, value_name = "EP", conflicts_with = "listen")]
+    pub(crate) connect: Option<String>,
+    /// Record robots that the field does not know, too
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
+    /// Journal flush period
+    #[arg(long, default_value_t = 100, value_name = "MS")]
+    pub(crate) flush_ms: u64,
+    /// Journal fdatasync period
+    #[arg(long, default_value_t = 1000, value_name = "MS")]
+    pub(crate) sync_ms: u64,
+    /// Kept from before a start
+    #[arg(long, default_value_t = 2.0, value_name = "S")]
+    pub(crate) pre_roll: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Episode {
+    /// What to do
+    #[arg(value_enum)]
+    pub(crate) verb: EpisodeVerb,
+    /// The station
+    #[arg(long, value_name = "ID")]
+    pub(crate) station: String,
+    /// The task taught
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// The operator's pseudonym
+    #[arg(long, value_name = "ID")]
+    pub(crate) operator: Option<String>,
+    /// How the task went
+    #[arg(long, value_enum)]
+    pub(crate) outcome: Option<OutcomeWord>,
+    /// Why, or the text of a mark
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// The recorder's router
+    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
+    pub(crate) connect: String,
+    /// The field's id or file
+    #[arg(long, default_value = "desk", value_name = "F")]
+    pub(crate) field: String,
+    /// Print the reply as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum EpisodeVerb {
+    /// Begin an episode
+    Start,
+    /// End it
+    Stop,
+    /// Mark the last episode as good
+    Keep,
+    /// Mark the last episode as bad; nothing is deleted
+    Discard,
+    /// Take the last mark back
+    Undo,
+    /// Note an event in the running episode
+    Mark,
+    /// What the station is doing
+    Status,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OutcomeWord {
+    /// The task was done
+    Success,
+    /// It was not
+    Failure,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The store
+    pub(crate) store: PathBuf,
+    /// JSON, one object an episode
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// An episode (id, prefix, `last`, folder) or a journal, Parquet or MP4 file
+    pub(crate) what: String,
+    /// The store that ids are looked up in
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Stores or episode folders
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// JSON report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Repair {
+    /// The store
+    pub(crate) store: PathBuf,
+    /// JSON report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// The store
+    pub(crate) store: PathBuf,
+    /// The query
+    pub(crate) query: String,
+    /// Output form
+    #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
+    pub(crate) format: SqlFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SqlFormat {
+    /// For people
+    Table,
+    /// With a header line
+    Csv,
+    /// One array of objects
+    Json,
+    /// A Parquet file on stdout
+    Parquet,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// ROS 1 bags of 夸父; bags that overlap in time become one episode
+    #[command(after_help = "Example: sanqu import rosbag session.bag --store S")]
+    Rosbag(ImportRosbag),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportRosbag {
+    /// The bags
+    #[arg(required = true)]
+    pub(crate) bags: Vec<PathBuf>,
+    /// The store; created if absent
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Field the episode belongs to
+    #[arg(long, default_value = "desk", value_name = "F")]
+    pub(crate) field: String,
+    /// Which robot of the field was recorded
+    #[arg(long, default_value = "kuavo-01", value_name = "ID")]
+    pub(crate) robot: String,
+    /// JSON report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// A LeRobot v3.0 dataset; video is passed through
+    #[command(after_help = "Example: sanqu export lerobot --store S --out my-dataset --where \"station = 'c01'\"")]
+    Lerobot(ExportLerobot),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportLerobot {
+    /// Episodes (id, prefix, `last`); none means all, or those of --where
+    pub(crate) episodes: Vec<String>,
+    /// The store
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// The dataset's folder; must not exist yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Condition over the table `episodes`
+    #[arg(long = "where", value_name = "SQL")]
+    pub(crate) condition: Option<String>,
+    /// Rows a second
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub(crate) fps: u32,
+    /// Only this robot, where episodes hold several
+    #[arg(long, value_name = "ID")]
+    pub(crate) robot: Option<String>,
+    /// JSON report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments handed to a sibling program as they are.
+#[derive(Debug, Args)]
+pub(crate) struct Passed {
+    /// Arguments of the sibling program; `--help` shows them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Robot {
+    /// Validate a description
+    #[command(after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf --drives assets/robots/kuavo-s45/drives.toml")]
+    Check(RobotCheck),
+    /// Forward kinematics of every link
+    #[command(after_help = "Example: sanqu robot fk assets/robots/kuavo-s45/robot.urdf --q \"zarm_l4_joint=-1.57\" --json")]
+    Fk(RobotFk),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RobotCheck {
+    /// The URDF
+    pub(crate) urdf: PathBuf,
+    /// Its drives.toml
+    #[arg(long, value_name = "F")]
+    pub(crate) drives: Option<PathBuf>,
+    /// JSON report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RobotFk {
+    /// The URDF
+    pub(crate) urdf: PathBuf,
+    /// Joint positions, rad or m; joints not named are 0
+    #[arg(long, default_value = "", value_name = "NAME=VAL,…", allow_hyphen_values = true)]
+    pub(crate) q: String,
+    /// Base pose: x,y,z,qx,qy,qz,qw
+    #[arg(long, value_name = "POSE", allow_hyphen_values = true)]
+    pub(crate) base: Option<String>,
+    /// JSON: {"links": {"<link>": {"xyz": […], "quat_xyzw": […]}}}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// Print it
+    #[arg(long, required = true)]
+    pub(crate) show: bool,
+    /// Field: a shipped one or a TOML file
+    #[arg(long, default_value = "desk", value_name = "F")]
+    pub(crate) field: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}
