@@ -1,2 +1,55 @@
-//! xtask
-fn main() {}
+//! The project's own commands: `cargo xtask demo | test | deps | tidy`. Plain std, so that they build in seconds on a
+//! machine that has nothing but the Rust toolchain.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints what it does")]
+
+mod borders;
+mod cargo;
+mod conformance;
+mod demo;
+mod parts;
+mod process;
+mod python;
+mod tidy;
+mod vulkan;
+
+use std::process::ExitCode;
+
+/// What an xtask step can end with: nothing, or the sentence that says what failed.
+type Outcome = Result<(), String>;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo [ARGS...]       build what the demo needs, get a Vulkan driver, run `sanqu demo ARGS...`
+  test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, doc, conformance; --only may be repeated
+  deps                 what each crate must not reach, and which libraries may exist only once
+  tidy                 file sizes, words that may not stay, ARCHITECTURE.md names every crate
+
+Environment: CARGO_TARGET_DIR (cargo's own), SANQU_CACHE (Python environments; default ~/.cache/sanqu),
+SANQU_SHARED (shared test data; default ../shared when it exists), SANQU_CI=1 (nothing may be skipped).";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let outcome = match args.first().map(String::as_str) {
+        Some("demo") => demo::run(rest),
+        Some("test") => parts::run(rest),
+        Some("deps") => borders::check(),
+        Some("tidy") => tidy::check(),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
