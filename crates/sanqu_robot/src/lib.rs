@@ -1,1 +1,45 @@
-//! URDF to robot model, forward kinematics, drives (nalgebra, f64, SI).
+//! Robot descriptions: URDF to a kinematic tree, forward kinematics, drives, cameras and named poses.
+//!
+//! Everything is f64 and SI (metres, radians, kilograms), right-handed, z up, x forward. The crate knows none of the
+//! other `sanqu_*` crates: positions come in as `&[f64]` in the order of [`RobotModel::joints`], poses go out as
+//! [`LinkPoses`].
+//!
+//! ```
+//! use nalgebra::Isometry3;
+//! use sanqu_robot::{LinkPoses, RobotModel};
+//!
+//! let model = RobotModel::from_urdf_str(
+//!     r#"<robot name="hinge">
+//!          <link name="base"/>
+//!          <link name="arm"/>
+//!          <joint name="j" type="revolute">
+//!            <parent link="base"/><child link="arm"/><origin xyz="0 0 1"/><axis xyz="0 1 0"/>
+//!            <limit lower="-1" upper="1" velocity="1" effort="1"/>
+//!          </joint>
+//!        </robot>"#,
+//! )?;
+//! let mut poses = LinkPoses::default();
+//! model.link_poses(&[0.5], &Isometry3::identity(), &mut poses)?;
+//! assert_eq!(poses[1].translation.z, 1.0);
+//! # Ok::<(), sanqu_robot::RobotError>(())
+//! ```
+
+mod ankle;
+mod assign;
+mod check;
+mod drive;
+mod error;
+mod mesh;
+mod model;
+mod shape;
+mod table;
+mod urdf;
+
+pub use ankle::AnkleLeg;
+pub use assign::parse_q;
+pub use check::{CheckIssue, CheckReport, Severity, check_description};
+pub use drive::{Arrangement, Drive, LinkageKind, ReducerKind};
+pub use error::RobotError;
+pub use model::{Joint, JointKind, LimitViolation, Link, LinkPoses, Mimic, RobotModel};
+pub use shape::{Shape, Visual};
+pub use table::{CameraMount, DriveTable, Pose};

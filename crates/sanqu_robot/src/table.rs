@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+use serde::Deserialize;
+
+use crate::drive::{Drive, unknown_joint};
+use crate::{RobotError, RobotModel};
+
+/// Largest drive table that is read.
+const TABLE_BYTES_MAX: u64 = 4 << 20;
+
+/// What a URDF cannot say about a robot: its drives, cameras and named poses. From a `drives.toml`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriveTable {
+    #[serde(rename = "drive", default)]
+    drives: Vec<Drive>,
+    #[serde(rename = "camera", default)]
+    cameras: Vec<CameraMount>,
+    #[serde(default)]
+    poses: BTreeMap<String, Pose>,
+}
+
+/// A camera fixed to a link: it looks along its own +x, picture up is +z.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraMount {
+    /// Name, unique in the table: "head", "wrist-left", …
+    pub name: String,
+    /// The link that carries it.
+    pub link: String,
+    /// Optical centre in the link's frame, m.
+    pub xyz: [f64; 3],
+    /// Roll, pitch, yaw about the link's fixed axes, rad.
+    pub rpy: [f64; 3],
+    /// Horizontal field of view, rad.
+    pub fov_rad: f64,
+    /// Names of the fields above that no public text gives.
+    #[serde(default)]
+    pub assumed: Vec<String>,
+    /// Where the other fields come from.
+    pub source: String,
+}
+
+/// A named whole-body pose.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pose {
+    /// Height of the root link above the floor, m.
+    pub base_height_m: f64,
+    /// Where the numbers come from; what is assumed is said.
+    pub source: String,
+    /// Joint positions by name, rad or m; joints that are not named are at 0.
+    #[serde(default)]
+    pub joints: BTreeMap<String, f64>,
+}
+
+impl CameraMount {
+    /// Pose of the camera in its link's frame.
+    pub fn link_from_camera(&self) -> Isometry3<f64> {
+        let [roll, pitch, yaw] = self.rpy;
+        Isometry3::from_parts(Translation3::from(Vector3::from(self.xyz)), UnitQuaternion::from_euler_angles(roll, pitch, yaw))
+    }
+
+    fn element(&self) -> String {
+        format!("camera {:?}", self.name)
+    }
+}
+
+impl Pose {
+    /// Joint positions in the order of [`RobotModel::joints`]; joints that the pose does not name are at 0.
+    ///
+    /// # Errors
+    /// [`RobotError::UnknownJoint`] if the pose names a joint that the robot does not have.
+    pub fn q(&self, model: &RobotModel) -> Result<Vec<f64>, RobotError> {
+        let mut q = vec![0.0; model.joints().len()];
+        for (name, value) in &self.joints {
+            let index = model.joint_index(name).ok_or_else(|| unknown_joint("pose".to_owned(), model, name))?;
+            q[index] = *value;
+        }
+        Ok(q)
+    }
+}
+
+impl DriveTable {
+    /// Reads and checks a `drives.toml`.
+    ///
+    /// # Errors
+    /// [`RobotError::Read`] if the file cannot be read; else [`RobotError::File`] around what [`Self::from_toml_str`] says.
+    pub fn from_toml_file(path: &Path) -> Result<Self, RobotError> {
+        let refused = |source| RobotError::File { path: path.to_owned(), source: Box::new(source) };
+        Self::from_toml_str(&read_text(path)?).map_err(refused)
+    }
+
+    /// Reads and checks a drive table. Whether its joints and links exist depends on a robot: see
+    /// [`crate::check_description`].
+    ///
+    /// # Errors
+    /// [`RobotError::DriveSyntax`] for text that is not TOML of this form (unknown keys included), with line and column;
+    /// else the first contradiction found: duplicate names, numbers out of range, a linkage without its joints, a rod
+    /// that does not close at the zero pose.
+    pub fn from_toml_str(text: &str) -> Result<Self, RobotError> {
+        let table = Self::parse(text)?;
+        match table.problems().into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(table),
+        }
+    }
+
+    /// One entry per motor, in file order: the order of motor positions.
+    pub fn drives(&self) -> &[Drive] {
+        &self.drives
+    }
+
+    /// The first drive that moves a joint; a parallel ankle's joints have two, see [`Self::drives_of_joint`].
+    pub fn for_joint(&self, joint: &str) -> Option<&Drive> {
+        self.drives.iter().find(|drive| drive.moves(joint))
+    }
+
+    /// All drives that move a joint, in file order.
+    pub fn drives_of_joint(&self, joint: &str) -> impl Iterator<Item = &Drive> {
+        self.drives.iter().filter(move |drive| drive.moves(joint))
+    }
+
+    /// Cameras, in file order.
+    pub fn cameras(&self) -> &[CameraMount] {
+        &self.cameras
+    }
+
+    /// A named pose; every shipped robot has "stand".
+    pub fn pose(&self, name: &str) -> Option<&Pose> {
+        self.poses.get(name)
+    }
+
+    /// Motor positions of a rigid robot (no wind-up, no backlash) for joint positions `q`.
+    ///
+    /// * `q`: in the order of [`RobotModel::joints`], rad.
+    /// * `out`: one motor position per drive in the order of [`Self::drives`], rad, many turns; overwritten.
+    ///
+    /// Allocates nothing.
+    ///
+    /// # Errors
+    /// Wrong lengths and positions that are not finite (then `out` is unchanged), a drive's joint that the robot does
+    /// not have, an ankle pose that a rod cannot reach (then a part of `out` may be written).
+    pub fn motor_from_joint(&self, model: &RobotModel, q: &[f64], out: &mut [f64]) -> Result<(), RobotError> {
+        model.check_positions(q)?;
+        if out.len() != self.drives.len() {
+            return Err(RobotError::MotorCount { expected: self.drives.len(), found: out.len() });
+        }
+        for (drive, motor) in self.drives.iter().zip(out) {
+            *motor = drive.motor_position(model, q)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, RobotError> {
+        toml::from_str(text).map_err(|error| RobotError::DriveSyntax { reason: error.to_string() })
+    }
+
+    /// Everything that contradicts itself inside the table.
+    pub(crate) fn problems(&self) -> Vec<RobotError> {
+        let mut problems: Vec<RobotError> = self.drives.iter().flat_map(Drive::problems).collect();
+        duplicates("motor", self.drives.iter().map(|drive| &drive.motor), &mut problems);
+        duplicates("camera", self.cameras.iter().map(|camera| &camera.name), &mut problems);
+        for camera in &self.cameras {
+            let numbers = camera.xyz.iter().chain(&camera.rpy);
+            for &value in numbers.filter(|value| !value.is_finite()) {
+                problems.push(RobotError::BadNumber { element: camera.element(), field: "xyz or rpy", value, expected: "finite numbers" });
+            }
+            if !(camera.fov_rad > 0.0 && camera.fov_rad < std::f64::consts::PI) {
+                let (value, expected) = (camera.fov_rad, "an angle above 0 and below pi");
+                problems.push(RobotError::BadNumber { element: camera.element(), field: "fov_rad", value, expected });
+            }
+            for name in camera.assumed.iter().filter(|name| !["xyz", "rpy", "fov_rad", "link"].contains(&name.as_str())) {
+                let reason = format!("assumed names {name:?}, which is not a field of a camera");
+                problems.push(RobotError::BadEntry { element: camera.element(), reason });
+            }
+        }
+        for (name, pose) in &self.poses {
+            let element = || format!("pose {name:?}");
+            for &value in pose.joints.values().chain([&pose.base_height_m]).filter(|value| !value.is_finite()) {
+                problems.push(RobotError::BadNumber { element: element(), field: "a value", value, expected: "finite numbers" });
+            }
+        }
+        problems
+    }
+
+    /// Everything that does not fit a robot: unknown joints and links, poses outside limits.
+    pub(crate) fn problems_with(&self, model: &RobotModel) -> Vec<RobotError> {
+        let mut problems: Vec<RobotError> = self.drives.iter().flat_map(|drive| drive.problems_with(model)).collect();
+        for camera in self.cameras.iter().filter(|camera| model.link_index(&camera.link).is_none()) {
+            let (joint, link) = (camera.name.clone(), camera.link.clone());
+            problems.push(RobotError::UnknownLink { joint, role: "camera", link });
+        }
+        for (name, pose) in &self.poses {
+            let element = format!("pose {name:?}");
+            for joint in pose.joints.keys().filter(|joint| model.joint_index(joint).is_none()) {
+                problems.push(unknown_joint(element.clone(), model, joint));
+            }
+            let violations = pose.q(model).map(|q| model.check_limits(&q)).unwrap_or_default();
+            problems.extend(violations.iter().map(|v| RobotError::BadEntry { element: element.clone(), reason: v.to_string() }));
+        }
+        problems
+    }
+}
+
+/// Reads a drive table's text, bounded.
+pub(crate) fn read_text(path: &Path) -> Result<String, RobotError> {
+    let unreadable = |source| RobotError::Read { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > TABLE_BYTES_MAX {
+        let source = Box::new(RobotError::TooLarge { bytes, max: TABLE_BYTES_MAX });
+        return Err(RobotError::File { path: path.to_owned(), source });
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn duplicates<'a>(what: &'static str, names: impl Iterator<Item = &'a String>, problems: &mut Vec<RobotError>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            problems.push(RobotError::DuplicateName { what, name: name.clone() });
+        }
+    }
+}
