@@ -1,1 +1,33 @@
-//! Journal, seal, episode folder, cursor, verify and repair.
+//! The store: journal, seal, episode folder, cursor, verify and repair.
+//!
+//! A recorder appends samples verbatim to a [`JournalWriter`] (MCAP). When the episode ends, [`seal`] decodes the journal
+//! once, accounts for every row, writes Parquet and MP4, reads them back and only then removes the journal. [`Episode`],
+//! [`Series`] and [`Cursor`] read what was sealed; [`verify`] proves that it is still whole; [`repair`] seals what a crash
+//! left behind. This crate knows no bus and runs no threads.
+
+mod control;
+mod decision;
+mod episode;
+mod error;
+mod files;
+mod journal;
+mod lock;
+pub mod mp4;
+mod repair;
+mod seal;
+mod series;
+mod snapshot;
+mod store;
+mod verify;
+
+pub use control::{CONTROL_TOPIC, Control, EpisodeStart, Sample};
+pub use decision::{Decision, DecisionKind};
+pub use episode::Episode;
+pub use error::StoreError;
+pub use journal::{JournalWriter, PAYLOAD_BYTES_MAX};
+pub use lock::StoreLock;
+pub use repair::{Repaired, repair};
+pub use seal::{SealProgress, SealStage, seal};
+pub use series::{Cursor, Sampled, Series};
+pub use store::{EpisodeState, Store};
+pub use verify::{Issue, Severity, VerifyReport, verify};

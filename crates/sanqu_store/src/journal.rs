@@ -1,0 +1,29 @@
+//! The journal: what the recorder writes while it records. MCAP, append-only, payloads verbatim.
+
+mod index;
+mod reader;
+mod writer;
+
+use std::path::Path;
+
+use sanqu_model::EpisodeId;
+
+pub(crate) use index::{Entry, Index, StreamIndex};
+pub use writer::JournalWriter;
+
+/// Appended to a stream's topic for the channel that keeps the sample headers.
+pub(crate) const HEADER_SUFFIX: &str = "#header";
+
+/// The largest payload of one sample, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 256 << 20;
+
+/// The episode and the number of a journal segment `<episode>.<n>.mcap`.
+pub(crate) fn parse_name(name: &str) -> Option<(EpisodeId, u32)> {
+    let (episode, segment) = name.strip_suffix(".mcap")?.split_once('.')?;
+    Some((episode.parse().ok()?, segment.parse().ok()?))
+}
+
+/// As [`parse_name`], for a path.
+pub(crate) fn parse_path(path: &Path) -> Option<(EpisodeId, u32)> {
+    parse_name(path.file_name()?.to_str()?)
+}

@@ -1,0 +1,68 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::IoContext;
+use crate::{StoreError, files};
+
+/// Most files of one robot description.
+const FILES_MAX: usize = 4096;
+/// Deepest folder below a description.
+const DEPTH_MAX: usize = 8;
+
+/// See [`crate::Store::snapshot_robot`].
+pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
+    let mut found = Vec::new();
+    list(source, "", 0, &mut found)?;
+    if found.is_empty() {
+        return Err(StoreError::damaged(source, "the robot description has no files"));
+    }
+    let mut hash = Sha256::new();
+    for (name, path) in &found {
+        let proof = files::prove(path, name)?;
+        hash.update(format!("{}\n{}\n{}\n", proof.name, proof.bytes, proof.sha256));
+    }
+    let hash = files::hex(&hash.finalize());
+    let target = robots.join(&hash);
+    if target.is_dir() {
+        return Ok(hash);
+    }
+    let unfinished = robots.join(format!("{hash}{}", crate::store::UNFINISHED));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).at("remove", &unfinished)?;
+    }
+    for (name, path) in &found {
+        let copy = unfinished.join(name);
+        let folder = copy.parent().unwrap_or(&unfinished);
+        fs::create_dir_all(folder).at("create", folder)?;
+        fs::copy(path, &copy).at("copy", path)?;
+        files::sync_file(&copy)?;
+        files::sync_dir(folder)?;
+    }
+    fs::rename(&unfinished, &target).at("rename", &unfinished)?;
+    files::sync_dir(robots)?;
+    Ok(hash)
+}
+
+/// Every file below `dir` with its name relative to the top, sorted.
+fn list(dir: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, PathBuf)>) -> Result<(), StoreError> {
+    if depth > DEPTH_MAX {
+        return Err(StoreError::damaged(dir, format!("folders deeper than {DEPTH_MAX}")));
+    }
+    // A missing folder must be an error here, not an empty description.
+    fs::metadata(dir).at("open", dir)?;
+    for name in files::names(dir)? {
+        let path = dir.join(&name);
+        let name = format!("{prefix}{name}");
+        if path.is_dir() {
+            list(&path, &format!("{name}/"), depth + 1, found)?;
+        } else {
+            found.push((name, path));
+        }
+        if found.len() > FILES_MAX {
+            return Err(StoreError::damaged(dir, format!("more than {FILES_MAX} files")));
+        }
+    }
+    Ok(())
+}
