@@ -1,1 +1,21 @@
-//! Payload bytes to and from chunks: sample header, Arrow IPC, H.264 access units, ROS 1 messages; no IO.
+//! Payload bytes to and from [`Chunk`](sanqu_model::Chunk)s: the sample header, Arrow rows, H.264 access units,
+//! ROS 1 messages.
+//!
+//! This crate does no IO and knows no bus: it is given bytes and gives values or an error that says what is wrong with
+//! them. Every length read from bytes is bounded by a constant of this crate, and no input makes it panic.
+
+mod chunks;
+mod encoding;
+mod error;
+pub mod h264;
+mod header;
+mod ipc_check;
+pub mod ros1;
+mod rows;
+
+pub use chunks::{Stamp, picture_to_chunk, rows_to_chunk, text_to_chunk};
+pub use encoding::{ENCODING_ARROW, ENCODING_H264, ENCODING_H265, ENCODING_JPEG, ENCODING_JSON, ENCODING_PNG, ENCODING_ROS1};
+pub use error::WireError;
+pub use header::{CLOCK_PTP, CLOCK_RECEIVER, CLOCK_ROBOT, CLOCK_UNKNOWN, FLAG_KEYFRAME, FLAG_LAST, HEADER_BYTES, SampleHeader};
+pub use ipc_check::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX, IPC_METADATA_BYTES_MAX};
+pub use rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, decode_rows, encode_rows, fixed_list};
