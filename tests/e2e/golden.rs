@@ -1,0 +1,99 @@
+//! The committed episode: every version of the program opens, proves, queries and exports it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sanqu_store::Store;
+use sha2::{Digest as _, Sha256};
+
+use crate::frames::burnt_in_numbers;
+use crate::program::sanqu;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings/golden/v1").canonicalize().unwrap()
+}
+
+/// The committed store. Read-only: copy it before changing anything.
+pub(crate) fn store() -> PathBuf {
+    folder().join("store")
+}
+
+/// Every file below a folder, sorted.
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Copies a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&file, target).unwrap();
+    }
+}
+
+fn content(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    files(root).into_iter().map(|path| (path.strip_prefix(root).unwrap().to_path_buf(), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn the_committed_episode_is_what_the_readme_says() {
+    let readme = fs::read_to_string(folder().join("../../README.md")).unwrap();
+    let mut bytes = 0;
+    for (path, data) in content(&folder()) {
+        let hash: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(readme.contains(&hash), "recordings/README.md does not list {} with {hash}", path.display());
+        bytes += data.len();
+    }
+    assert!(bytes < 1 << 20, "{bytes} bytes is over 1 MiB");
+}
+
+#[test]
+fn the_same_journal_seals_to_the_same_bytes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let sealed = content(&store().join("episodes"));
+    for round in 0..2 {
+        let root = temporary.path().join(round.to_string());
+        fs::create_dir_all(root.join("journals")).unwrap();
+        fs::copy(store().join("sanqu.toml"), root.join("sanqu.toml")).unwrap();
+        let journal = files(&folder().join("journal")).remove(0);
+        let copied = root.join("journals").join(journal.file_name().unwrap());
+        fs::copy(&journal, &copied).unwrap();
+        sanqu_store::seal(&Store::open(&root).unwrap(), &copied, &mut |_| ()).unwrap();
+        let again = content(&root.join("episodes"));
+        let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&again), names(&sealed));
+        for ((name, again), (_, before)) in again.iter().zip(&sealed) {
+            assert!(again == before, "{} has other bytes", name.display());
+        }
+        assert!(!copied.exists(), "the journal goes once its episode is proven");
+    }
+}
+
+#[test]
+fn the_committed_episode_verifies_answers_and_exports() {
+    let store = store();
+    let path = store.to_str().unwrap();
+    sanqu(["verify", path]).exits(0);
+    let rows = sanqu(["sql", path, "SELECT robot, stream, rows, lost FROM streams WHERE stream IN ('joint', 'camera/head') ORDER BY robot, stream", "--format", "json"])
+        .exits(0)
+        .json();
+    let found: Vec<(&str, &str)> = rows.as_array().unwrap().iter().map(|row| (row["robot"].as_str().unwrap(), row["stream"].as_str().unwrap())).collect();
+    assert_eq!(found, [("kuavo-01", "camera/head"), ("kuavo-01", "joint"), ("walker-s-01", "camera/head"), ("walker-s-01", "joint")]);
+    let temporary = tempfile::tempdir().unwrap();
+    for robot in ["kuavo-01", "walker-s-01"] {
+        let out = temporary.path().join(robot);
+        sanqu(["export", "lerobot", "--store", path, "--robot", robot, "--out", out.to_str().unwrap()]).exits(0);
+        let numbers = burnt_in_numbers(&out.join("videos/observation.images.head/chunk-000/file-000.mp4"));
+        assert!(numbers.len() > 40 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    }
+}
