@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sanqu_model::{Id, StreamDescription, StreamName};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::{IngestError, Node, ask};
+
+/// How long robots have to answer a question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A robot's own count of what it sent: the payload of its heartbeat on `status` and of its `@counts` reply, as JSON
+/// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// The publisher's boot id.
+    pub boot: u64,
+    /// The sequence that the next row of each stream will get.
+    pub next_seq: BTreeMap<StreamName, u64>,
+}
+
+impl Counts {
+    /// The longest JSON text that is read, in bytes: some hundred streams.
+    pub const BYTES_MAX: usize = 64 * 1024;
+
+    /// Reads a heartbeat or a reply; none when it is not one.
+    pub fn parse(json: &[u8]) -> Option<Self> {
+        if json.len() > Self::BYTES_MAX { None } else { serde_json::from_slice(json).ok() }
+    }
+}
+
+/// Answered by each robot with its stream descriptions. The `@` chunk keeps it out of the recorder's wildcard.
+pub(crate) fn describe_key(field: &Id, robot: &str) -> String {
+    format!("sanqu/{field}/{robot}/@describe")
+}
+
+/// Answered by each robot with its [`Counts`].
+pub(crate) fn counts_key(field: &Id, robot: &str) -> String {
+    format!("sanqu/{field}/{robot}/@counts")
+}
+
+/// The robot's liveliness token; each stream has one below it.
+pub(crate) fn alive_key(field: &Id, robot: &str) -> String {
+    format!("sanqu/{field}/{robot}/@alive")
+}
+
+/// The descriptions of every stream of every robot that answers, sorted by robot. Answers that are not readable are
+/// logged and left out.
+///
+/// # Errors
+/// [`IngestError::Send`] when the question cannot be asked. Nobody answering is an empty list.
+pub async fn describe(node: &Node, field: &Id) -> Result<Vec<(Id, StreamDescription)>, IngestError> {
+    descriptions(node, &describe_key(field, "*")).await
+}
+
+/// The descriptions of one robot's streams; empty when it does not answer or publishes without describing itself.
+///
+/// # Errors
+/// As [`describe`].
+pub async fn describe_robot(node: &Node, field: &Id, robot: &Id) -> Result<Vec<StreamDescription>, IngestError> {
+    let described = descriptions(node, &describe_key(field, robot.as_str())).await?;
+    Ok(described.into_iter().map(|(_, description)| description).collect())
+}
+
+async fn descriptions(node: &Node, key: &str) -> Result<Vec<(Id, StreamDescription)>, IngestError> {
+    let mut described = Vec::new();
+    for (key, reply) in answers(node, key).await? {
+        match (robot_of(&key), serde_json::from_slice::<Vec<StreamDescription>>(&reply)) {
+            (Some(robot), Ok(streams)) => described.extend(streams.into_iter().map(|stream| (robot.clone(), stream))),
+            (_, Err(error)) => warn!(%key, %error, "a robot's description is not readable"),
+            (None, _) => warn!(%key, "a description came from a key that names no robot"),
+        }
+    }
+    described.sort_by(|a, b| (&a.0, &a.1.stream).cmp(&(&b.0, &b.1.stream)));
+    Ok(described)
+}
+
+/// What one robot has numbered so far, as `(stream, boot, next sequence)`; empty when it does not answer.
+///
+/// # Errors
+/// [`IngestError::Send`] when the question cannot be asked.
+pub async fn final_counts(node: &Node, field: &Id, robot: &Id) -> Result<Vec<(StreamName, u64, u64)>, IngestError> {
+    let mut counts = Vec::new();
+    for (key, reply) in answers(node, &counts_key(field, robot.as_str())).await? {
+        match Counts::parse(&reply) {
+            Some(reply) => counts.extend(reply.next_seq.into_iter().map(|(stream, next)| (stream, reply.boot, next))),
+            None => warn!(%key, "a robot's final counts are not readable"),
+        }
+    }
+    Ok(counts)
+}
+
+/// The robots whose liveliness token is on the bus, sorted.
+///
+/// # Errors
+/// [`IngestError::Send`] when the question cannot be asked.
+pub async fn robots_alive(node: &Node, field: &Id) -> Result<Vec<Id>, IngestError> {
+    let key = alive_key(field, "*");
+    let failed = |e: zenoh::Error| IngestError::Send { key: key.clone(), reason: crate::error::reason(&e) };
+    let replies = node.session().liveliness().get(&key).timeout(ANSWER_TIMEOUT).await.map_err(failed)?;
+    let mut robots = Vec::new();
+    while let Ok(reply) = replies.recv_async().await {
+        robots.extend(reply.result().ok().and_then(|sample| robot_of(sample.key_expr().as_str())));
+    }
+    robots.sort();
+    robots.dedup();
+    Ok(robots)
+}
+
+async fn answers(node: &Node, key: &str) -> Result<Vec<(String, Vec<u8>)>, IngestError> {
+    match ask(node, key, Vec::new(), ANSWER_TIMEOUT).await {
+        Ok(answers) => Ok(answers),
+        Err(IngestError::NoAnswer { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn robot_of(key: &str) -> Option<Id> {
+    Id::new("robot", key.split('/').nth(2)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_small_json() {
+        let counts = Counts::parse(br#"{"boot":17,"next_seq":{"joint":1000,"camera/head":60}}"#).unwrap();
+        assert_eq!((counts.boot, counts.next_seq[&"camera/head".parse::<StreamName>().unwrap()]), (17, 60));
+        assert_eq!(Counts::parse(br#"{"boot":17,"next_seq":{"wheels":1}}"#), None, "an unknown stream is no count");
+        assert_eq!(Counts::parse(&vec![b' '; Counts::BYTES_MAX + 1]), None, "the length is bounded");
+    }
+
+    #[test]
+    fn keys_name_their_robot_and_hide_from_wildcards() {
+        let (field, robot) = (Id::new("field", "desk").unwrap(), Id::new("robot", "kuavo-01").unwrap());
+        for key in [describe_key(&field, "kuavo-01"), counts_key(&field, "kuavo-01"), alive_key(&field, "kuavo-01")] {
+            assert_eq!(robot_of(&key), Some(robot.clone()));
+            let all = zenoh::key_expr::KeyExpr::new("sanqu/desk/**").unwrap();
+            assert!(!all.intersects(&zenoh::key_expr::KeyExpr::new(key.clone()).unwrap()), "{key}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use sanqu_model::{Id, StreamName};
+use thiserror::Error;
+
+/// What can go wrong on the bus.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The router could not listen: the port is taken, the address is not ours, or the endpoint is malformed.
+    #[error("cannot listen on {endpoint}: {reason}")]
+    Listen {
+        /// The endpoint asked for.
+        endpoint: String,
+        /// What zenoh or the system said.
+        reason: String,
+    },
+    /// Nobody answered at the endpoint within [`crate::CONNECT_TIMEOUT`], or it is malformed.
+    #[error("cannot connect to {endpoint}: {reason}")]
+    Connect {
+        /// The endpoint asked for.
+        endpoint: String,
+        /// What zenoh or the system said.
+        reason: String,
+    },
+    /// A publisher, subscriber, queryable or token could not be declared.
+    #[error("cannot declare {key}: {reason}")]
+    Declare {
+        /// The key.
+        key: String,
+        /// What zenoh said.
+        reason: String,
+    },
+    /// A robot described a stream twice, or one that it may not describe.
+    #[error("robot {robot}: stream {stream}: {reason}")]
+    BadDescription {
+        /// The robot.
+        robot: Id,
+        /// The stream.
+        stream: StreamName,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A sample for a stream that was not described when the publisher was declared.
+    #[error("robot {robot} has not declared stream {stream}")]
+    UndeclaredStream {
+        /// The robot.
+        robot: Id,
+        /// The stream.
+        stream: StreamName,
+    },
+    /// A sample with no rows: it would have no place in the sequence.
+    #[error("{key}: a sample needs at least one row")]
+    NoRows {
+        /// The stream's key.
+        key: String,
+    },
+    /// A sample or reply could not be handed to the network. Its sequence is used up, so the loss shows.
+    #[error("cannot send on {key}: {reason}")]
+    Send {
+        /// The key.
+        key: String,
+        /// What zenoh said.
+        reason: String,
+    },
+    /// Nobody answered a question in time.
+    #[error("nobody answered on {key} within {timeout_ms} ms; is the recorder running and connected?")]
+    NoAnswer {
+        /// The key asked.
+        key: String,
+        /// How long was waited.
+        timeout_ms: u128,
+    },
+    /// The session could not be closed in order.
+    #[error("cannot close the session: {reason}")]
+    Close {
+        /// What zenoh said.
+        reason: String,
+    },
+}
+
+/// zenoh's errors end in the source line that made them; people need the sentence before it.
+pub(crate) fn reason(error: &zenoh::Error) -> String {
+    let text = error.to_string();
+    let mut sentence = text.as_str();
+    if let Some(cut) = sentence.find(" at /") {
+        sentence = &sentence[..cut];
+    }
+    sentence.trim_end_matches(['.', ' ', '!']).to_owned()
+}
+
+const _: () = assert!(size_of::<IngestError>() <= 96);
