@@ -1,0 +1,16 @@
+//! MP4 files of H.264 video: pictures exactly as the encoder made them, each with its own time.
+//!
+//! [`Mp4Writer`] makes one file with one video track (`avc1`); [`Mp4Reader`] reads such files, and those of other programs
+//! with one H.264 track in presentation order. Neither decodes a picture.
+
+mod boxes;
+mod reader;
+mod tables;
+mod writer;
+
+pub use reader::{MOOV_BYTES_MAX, Mp4Reader};
+pub use tables::{Mp4Sample, SAMPLE_BYTES_MAX, SAMPLES_MAX};
+pub use writer::{Mp4Writer, Placed};
+
+#[cfg(test)]
+mod tests;
