@@ -63,6 +63,16 @@ pub enum StoreError {
         /// The first failure.
         reason: String,
     },
+    /// A picture that an MP4 file cannot hold, or that cannot be read from one.
+    #[error("{path}: frame {frame}: {reason}")]
+    BadFrame {
+        /// The MP4 file.
+        path: PathBuf,
+        /// Number of the picture, from 0.
+        frame: usize,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
     /// A journal whose first control record is missing or unreadable: nobody knows which episode it is.
     #[error("{path}: the journal has no readable start record; it is kept as it is")]
     NoStart {
