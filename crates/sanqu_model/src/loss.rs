@@ -120,7 +120,12 @@ pub struct LossTotals {
 impl LossTotals {
     /// Adds a ledger row.
     pub fn add(&mut self, row: &LossRow) {
-        let slot = match row.cause {
+        self.add_range(row.cause, row.from_seq, row.to_seq);
+    }
+
+    /// Adds the rows `from_seq..to_seq`; an end that nobody knows makes the totals open-ended.
+    pub fn add_range(&mut self, cause: LossCause, from_seq: Option<u64>, to_seq: Option<u64>) {
+        let slot = match cause {
             LossCause::Network => &mut self.network,
             LossCause::Recorder => &mut self.recorder,
             LossCause::Disk => &mut self.disk,
@@ -128,8 +133,8 @@ impl LossTotals {
             LossCause::Corrupt => &mut self.corrupt,
             LossCause::Unknown => &mut self.unknown,
         };
-        match row.rows() {
-            Some(rows) => *slot += rows,
+        match from_seq.zip(to_seq) {
+            Some((from, to)) => *slot += to.saturating_sub(from),
             None => self.open_ended = true,
         }
     }

@@ -159,7 +159,10 @@ pub(crate) fn read_parquet(
             return Err(StoreError::NoColumn { path: path.to_path_buf(), what: "column", name: (*name).to_owned(), known });
         }
         let roots = known.iter().enumerate().filter(|(_, name)| columns.contains(&name.as_str())).map(|(i, _)| i);
-        builder = { let mask = ProjectionMask::roots(builder.parquet_schema(), roots); builder.with_projection(mask) };
+        builder = {
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+            builder.with_projection(mask)
+        };
     }
     let reader = builder.build().map_err(|e| StoreError::damaged(path, e))?;
     let path = path.to_path_buf();

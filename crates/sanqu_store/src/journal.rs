@@ -14,8 +14,8 @@ pub use writer::JournalWriter;
 /// Appended to a stream's topic for the channel that keeps the sample headers.
 pub(crate) const HEADER_SUFFIX: &str = "#header";
 
-/// The largest payload of one sample, in bytes.
-pub const PAYLOAD_BYTES_MAX: usize = 256 << 20;
+/// The largest payload that a journal takes, in bytes; seal keeps what is larger than a sample may be aside.
+pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
 /// The episode and the number of a journal segment `<episode>.<n>.mcap`.
 pub(crate) fn parse_name(name: &str) -> Option<(EpisodeId, u32)> {

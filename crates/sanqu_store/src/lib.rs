@@ -26,7 +26,7 @@ pub use episode::Episode;
 pub use error::StoreError;
 pub use journal::{JournalWriter, PAYLOAD_BYTES_MAX};
 pub use lock::StoreLock;
-pub use repair::{Repaired, repair};
+pub use repair::{Repaired, repair, repair_under};
 pub use seal::{SealProgress, SealStage, seal};
 pub use series::{Cursor, Sampled, Series};
 pub use store::{EpisodeState, Store};

@@ -19,7 +19,7 @@ impl StoreLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                let known = file.by_ref().take(64).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+                let known = (&file).take(64).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
                 let holder = if known { holder.trim().to_owned() } else { "another process".to_owned() };
                 return Err(StoreError::Locked { path, holder });
             }

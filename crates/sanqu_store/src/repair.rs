@@ -1,6 +1,11 @@
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use sanqu_model::{EpisodeId, Manifest};
+
+use crate::error::IoContext;
+use crate::{Store, StoreError, StoreLock, files, journal, seal, store};
 
 /// What [`repair`] did with one journal or folder.
 #[derive(Clone, Debug)]
@@ -13,4 +18,76 @@ pub struct Repaired {
     pub manifest: Option<Manifest>,
     /// What was done, and what was lost, in one sentence.
     pub detail: String,
+}
+
+/// Takes the store's lock and brings everything that a crash left behind into order: journals are sealed (those that were
+/// never closed as `recovered`), unfinished folders are removed. What cannot be repaired is reported and kept.
+///
+/// # Errors
+/// [`StoreError::Locked`] while somebody writes; [`StoreError::Io`] when the store cannot be listed.
+pub fn repair(store: &Store) -> Result<Vec<Repaired>, StoreError> {
+    repair_under(store, &store.lock()?)
+}
+
+/// As [`repair`], for a caller that holds the lock already.
+///
+/// # Errors
+/// [`StoreError::Io`] when the store cannot be listed.
+pub fn repair_under(store: &Store, _lock: &StoreLock) -> Result<Vec<Repaired>, StoreError> {
+    let mut journals: BTreeMap<EpisodeId, PathBuf> = BTreeMap::new();
+    for path in store.journals()? {
+        if let Some((episode, _)) = journal::parse_path(&path) {
+            journals.entry(episode).or_insert(path);
+        }
+    }
+    let mut repaired = Vec::new();
+    for path in store.unfinished_folders()? {
+        repaired.push(remove_unfinished(path, &journals)?);
+    }
+    for name in files::names(&store.root().join("robots"))?.into_iter().filter(|name| name.ends_with(store::UNFINISHED)) {
+        let path = store.root().join("robots").join(name);
+        fs::remove_dir_all(&path).at("remove", &path)?;
+        repaired.push(Repaired {
+            path,
+            episode: None,
+            manifest: None,
+            detail: "removed: a description that was not copied to its end".to_owned(),
+        });
+    }
+    for (episode, path) in journals {
+        let (manifest, detail) = match seal(store, &path, &mut |_| {}) {
+            Ok(manifest) => {
+                let detail = describe(&manifest);
+                (Some(manifest), detail)
+            }
+            Err(error) => (None, format!("kept: {error}")),
+        };
+        repaired.push(Repaired { path, episode: Some(episode), manifest, detail });
+    }
+    Ok(repaired)
+}
+
+/// An unfinished folder is only a copy, as long as its journal is there.
+fn remove_unfinished(path: PathBuf, journals: &BTreeMap<EpisodeId, PathBuf>) -> Result<Repaired, StoreError> {
+    let episode = store::parse_folder(&path.with_extension(""));
+    let detail = if episode.is_some_and(|episode| journals.contains_key(&episode)) {
+        fs::remove_dir_all(&path).at("remove", &path)?;
+        path.parent().map_or(Ok(()), |parent: &Path| files::sync_dir(parent))?;
+        "removed: a seal that was not finished; its journal is sealed again".to_owned()
+    } else {
+        "kept: a seal that was not finished, and its journal is gone".to_owned()
+    };
+    Ok(Repaired { path, episode, manifest: None, detail })
+}
+
+fn describe(manifest: &Manifest) -> String {
+    let rows: u64 = manifest.streams.iter().map(|stream| stream.rows).sum();
+    let lost: u64 = manifest.streams.iter().map(|stream| stream.lost.total()).sum();
+    let open = manifest.streams.iter().filter(|stream| stream.lost.open_ended).count();
+    let torn = manifest.facts.get("journal_torn_bytes").map_or("0", String::as_str);
+    format!(
+        "sealed ({}): {rows} rows in {} streams, {lost} rows lost, {open} streams with an open end, {torn} bytes torn off",
+        manifest.ended_by,
+        manifest.streams.len()
+    )
 }

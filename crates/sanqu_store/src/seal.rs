@@ -1,4 +1,40 @@
-//! From journal to episode folder.
+//! From journal to episode folder: decode once, account for every row, write, read back, and only then let the journal go.
+
+mod account;
+mod aside;
+mod columns;
+mod content;
+mod entry;
+mod film;
+mod plan;
+mod ranges;
+mod side;
+mod stats;
+mod table;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aside::Unparsed;
+use content::Form;
+pub(crate) use entry::check_balance;
+use film::Film;
+pub(crate) use film::{BYTES, KEYFRAME, OFFSET, PTS_NS};
+use sanqu_model::{FORMAT_VERSION, FileEntry, LossRow, Manifest, StreamEntry, StreamKey, canonical_json};
+use stats::{ClockPair, Stats};
+use table::Digest;
+
+use crate::episode::{MANIFEST_FILE, read_manifest};
+use crate::error::IoContext;
+use crate::journal::{self, Index, StreamIndex};
+use crate::store::UNFINISHED;
+use crate::{Control, EpisodeStart, Store, StoreError, files};
+
+/// `ended_by` of an episode whose journal was never closed.
+pub(crate) const RECOVERED: &str = "recovered";
 
 /// How far [`seal`] has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +58,259 @@ pub enum SealStage {
     Write,
     /// The sealed files are read back and compared.
     ReadBack,
+}
+
+type Progress<'a> = &'a mut dyn FnMut(SealProgress);
+
+/// Makes an episode folder of a journal (all its segments; `journal` is any of them), proves it and removes the journal.
+///
+/// The same journal gives the same bytes, also when an earlier attempt was killed. A journal without a stop record
+/// becomes an episode that ended by `recovered`, with open ends in its ledger. The caller holds the store's lock.
+///
+/// # Errors
+/// [`StoreError::NoStart`] when nobody knows which episode it is; [`StoreError::ReadBack`] and [`StoreError::Unbalanced`]
+/// when the result does not prove itself; [`StoreError::Io`]. The journal is kept in all of these cases.
+pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress)) -> Result<Manifest, StoreError> {
+    let Some((episode, _)) = journal::parse_path(journal) else {
+        return Err(StoreError::damaged(journal, "no journal: its name is not <episode>.<number>.mcap"));
+    };
+    let segments: Vec<PathBuf> =
+        store.journals()?.into_iter().filter(|path| journal::parse_path(path).is_some_and(|(e, _)| e == episode)).collect();
+    if segments.is_empty() {
+        return Err(StoreError::damaged(journal, "no such journal in this store"));
+    }
+    progress(SealProgress { stage: SealStage::Index, stream: None, done: 0, total: 0 });
+    let index = Index::read(&segments)?;
+    let start = index.controls.iter().find_map(|control| match control {
+        Control::Start(start) => Some(start.clone()),
+        _ => None,
+    });
+    let start = start.ok_or_else(|| StoreError::NoStart { path: journal.to_path_buf() })?;
+    if start.episode != episode {
+        return Err(StoreError::damaged(journal, format!("its start record is of episode {}", start.episode)));
+    }
+    let mut journal_sha256 = BTreeMap::new();
+    for path in &segments {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        journal_sha256.insert(name.clone(), files::prove(path, &name)?.sha256);
+    }
+    let folder = store.episode_folder(episode, &start.station, start.start_ns)?;
+    let manifest = if folder.exists() {
+        check_sealed(&folder, &journal_sha256)?
+    } else {
+        Sealing { index: &index, start, journal_sha256, dir: unfinished(&folder) }.run(&folder, progress)?
+    };
+    drop(index);
+    for path in &segments {
+        fs::remove_file(path).at("remove", path)?;
+    }
+    files::sync_dir(&store.journal_folder())?;
+    Ok(manifest)
+}
+
+fn unfinished(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    PathBuf::from(name)
+}
+
+/// A journal that was sealed before, by a program that was killed before it removed it.
+fn check_sealed(folder: &Path, journal_sha256: &BTreeMap<String, String>) -> Result<Manifest, StoreError> {
+    let path = folder.join(MANIFEST_FILE);
+    let manifest = read_manifest(&path)?;
+    if &manifest.journal_sha256 != journal_sha256 {
+        return Err(StoreError::damaged(&path, "the episode was sealed from another journal than the one that is there; both are kept"));
+    }
+    for proof in manifest.streams.iter().flat_map(|stream| &stream.files).chain(&manifest.files) {
+        let path = folder.join(&proof.name);
+        let found = files::prove(&path, &proof.name)?;
+        if &found != proof {
+            return Err(StoreError::ReadBack { path, reason: "its checksum is not the manifest's".to_owned() });
+        }
+    }
+    Ok(manifest)
+}
+
+/// One seal under way.
+struct Sealing<'a> {
+    index: &'a Index,
+    start: EpisodeStart,
+    journal_sha256: BTreeMap<String, String>,
+    /// The unfinished folder.
+    dir: PathBuf,
+}
+
+/// How a file is read back.
+enum Proof {
+    Table(Digest),
+    Film(Film, String),
+}
+
+/// What was written of one stream.
+struct Sealed {
+    entry: StreamEntry,
+    loss: Vec<LossRow>,
+    pairs: Vec<ClockPair>,
+    proof: (String, Proof),
+}
+
+impl Sealing<'_> {
+    fn run(self, folder: &Path, progress: Progress<'_>) -> Result<Manifest, StoreError> {
+        let parent = folder.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).at("create", parent)?;
+        if self.dir.exists() {
+            fs::remove_dir_all(&self.dir).at("remove", &self.dir)?;
+        }
+        fs::create_dir(&self.dir).at("create", &self.dir)?;
+        let (stop_ns, ended_by) = self.end();
+        let mut unparsed = Unparsed::new(self.dir.join("unparsed.mcap"));
+        let keys = plan::streams(self.index, &self.start);
+        let (mut sealed, mut asides) = (Vec::new(), 0);
+        for (done, key) in keys.iter().enumerate() {
+            let stream = Some(format!("{}/{}", key.robot, key.stream));
+            progress(SealProgress { stage: SealStage::Write, stream, done, total: keys.len() });
+            sealed.push(self.stream(key, stop_ns, &mut unparsed, &mut asides)?);
+        }
+        for (topic, entry) in self.index.strangers.iter().filter(|(topic, _)| !topic.contains('#')) {
+            unparsed.keep(topic, entry, &self.index.payload(entry)?, "its topic is no stream key")?;
+            asides += 1;
+        }
+        let mut proofs: Vec<(String, Proof)> = Vec::new();
+        let mut ledger: Vec<LossRow> = sealed.iter().flat_map(|s| s.loss.iter().cloned()).collect();
+        ledger.sort();
+        let mut streams: Vec<(StreamEntry, Vec<ClockPair>)> = Vec::new();
+        for done in sealed {
+            streams.push((done.entry, done.pairs));
+            proofs.push(done.proof);
+        }
+        let at = |name: &str| self.dir.join(name);
+        for (name, digest) in [
+            ("clocks.parquet", side::write_clocks(&at("clocks.parquet"), &streams)?),
+            ("events.parquet", side::write_events(&at("events.parquet"), &self.index.controls)?),
+            ("loss.parquet", side::write_loss(&at("loss.parquet"), &ledger)?),
+        ] {
+            proofs.push((name.to_owned(), Proof::Table(digest)));
+        }
+        let unparsed = unparsed.finish()?;
+        let total = proofs.len();
+        for (done, (name, proof)) in proofs.iter().enumerate() {
+            progress(SealProgress { stage: SealStage::ReadBack, stream: Some(name.clone()), done, total });
+            match proof {
+                Proof::Table(digest) => digest.compare(&at(name))?,
+                Proof::Film(film, mp4) => film.compare(&at(mp4), &at(name))?,
+            }
+        }
+        if let Some(path) = &unparsed {
+            Unparsed::compare(path, asides)?;
+        }
+        let manifest = self.manifest(stop_ns, ended_by, streams.into_iter().map(|(entry, _)| entry).collect(), unparsed.is_some())?;
+        let path = at(MANIFEST_FILE);
+        let text = canonical_json(&manifest).map_err(|e| StoreError::damaged(&path, e))?;
+        files::write_synced(&path, text.as_bytes())?;
+        files::sync_dir(&self.dir)?;
+        fs::rename(&self.dir, folder).at("rename", &self.dir)?;
+        sync_parents(folder)?;
+        Ok(manifest)
+    }
+
+    /// End of the episode and how it ended.
+    fn end(&self) -> (i64, String) {
+        let stop = self.index.controls.iter().rev().find_map(|control| match control {
+            Control::Stop { stop_ns, ended_by } => Some((*stop_ns, ended_by.clone())),
+            _ => None,
+        });
+        let cut_off_ns = self.index.last_recv_ns.map_or(self.start.start_ns, |last| last.saturating_add(1).max(self.start.start_ns));
+        stop.unwrap_or_else(|| (cut_off_ns, RECOVERED.to_owned()))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.index.controls.iter().any(|control| matches!(control, Control::Stop { .. }))
+    }
+
+    fn stream(&self, key: &StreamKey, stop_ns: i64, unparsed: &mut Unparsed, asides: &mut u64) -> Result<Sealed, StoreError> {
+        let (key, none) = (Arc::new(key.clone()), StreamIndex::default());
+        let stream = self.index.streams.get(&key).unwrap_or(&none);
+        let description = plan::description(self.index, &key);
+        let plan = plan::plan(self.index, &key, stream, self.is_closed())?;
+        for aside in &plan.asides {
+            let entry = &stream.entries[aside.entry];
+            unparsed.keep(&key.to_string(), entry, &self.index.payload(entry)?, &aside.reason)?;
+            *asides += 1;
+        }
+        let encoding = if stream.entries.is_empty() { description.map_or("", |d| &d.encoding) } else { &stream.encoding };
+        let mut stats = Stats::new(self.start.start_ns..stop_ns);
+        let rate_hz = description.map(|d| d.rate_hz).filter(|rate| *rate > 0.0).unwrap_or_else(|| estimated_rate_hz(stream, &plan));
+        let source = write::Source { index: self.index, key: &key, stream, plan: &plan, rate_hz };
+        let stem = format!("{}.{}", key.robot, key.stream.file_stem());
+        let (parquet, mp4) = (format!("{stem}.parquet"), format!("{stem}.mp4"));
+        let proof = match &plan.form {
+            Form::Video(sets) if !plan.pieces.is_empty() => {
+                let film = film::write(&source, sets, &self.dir.join(&mp4), &self.dir.join(&parquet), &mut stats)?;
+                Proof::Film(film, mp4.clone())
+            }
+            _ => Proof::Table(write::write_table(&source, &self.dir.join(&parquet), &mut stats)?),
+        };
+        let (mut entry, loss) = entry::entry(&key, encoding, description, &plan, &stats)?;
+        entry.files.push(files::prove(&self.dir.join(&parquet), &parquet)?);
+        if let Proof::Film(film, _) = &proof {
+            entry.files.push(files::prove(&self.dir.join(&mp4), &mp4)?);
+            if film.moved > 0 {
+                entry.facts.insert("moved_frames".to_owned(), film.moved.to_string());
+            }
+        }
+        Ok(Sealed { entry, loss, pairs: stats.pairs, proof: (parquet, proof) })
+    }
+
+    fn manifest(&self, stop_ns: i64, ended_by: String, streams: Vec<StreamEntry>, has_unparsed: bool) -> Result<Manifest, StoreError> {
+        let start = self.start.clone();
+        let names = ["clocks.parquet", "events.parquet", "loss.parquet"].into_iter().chain(has_unparsed.then_some("unparsed.mcap"));
+        let files: Vec<FileEntry> = names.map(|name| files::prove(&self.dir.join(name), name)).collect::<Result<_, _>>()?;
+        let mut robots = start.robots;
+        robots.sort_by(|a, b| a.robot.cmp(&b.robot));
+        let mut facts = start.facts;
+        let damage = self.index.damage;
+        for (name, count) in [
+            ("journal_torn_bytes", damage.torn_bytes),
+            ("journal_bad_chunks", damage.bad_chunks),
+            ("journal_orphan_messages", damage.orphans),
+            ("journal_bad_controls", self.index.bad_controls),
+        ] {
+            if count > 0 {
+                facts.insert(name.to_owned(), count.to_string());
+            }
+        }
+        Ok(Manifest {
+            format_version: FORMAT_VERSION,
+            episode: start.episode,
+            field: start.field,
+            zone: start.zone,
+            station: start.station,
+            task: start.task,
+            prompt: start.prompt,
+            operator: start.operator,
+            robots,
+            start_ns: start.start_ns,
+            stop_ns,
+            pre_roll_ns: start.pre_roll_ns,
+            ended_by,
+            streams,
+            files,
+            recorder: start.recorder,
+            journal_sha256: self.journal_sha256.clone(),
+            facts,
+        })
+    }
+}
+
+/// Rows a second by the receive times, where nobody declared a rate.
+#[expect(clippy::cast_precision_loss, reason = "an estimate for the length of pages")]
+fn estimated_rate_hz(stream: &StreamIndex, plan: &plan::Plan) -> f64 {
+    let rows: usize = plan.pieces.iter().map(|piece| piece.rows).sum();
+    let span_ns = stream.entries.first().zip(stream.entries.last()).map_or(0, |(first, last)| last.recv_ns.saturating_sub(first.recv_ns));
+    if span_ns > 0 { rows as f64 * 1e9 / span_ns as f64 } else { 0.0 }
+}
+
+/// Makes the new folder's name durable, and those of the date and station folders, which may be new as well.
+fn sync_parents(folder: &Path) -> Result<(), StoreError> {
+    folder.ancestors().skip(1).take(3).try_for_each(files::sync_dir)
 }

@@ -13,17 +13,8 @@ const DEPTH_MAX: usize = 8;
 
 /// See [`crate::Store::snapshot_robot`].
 pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
-    let mut found = Vec::new();
-    list(source, "", 0, &mut found)?;
-    if found.is_empty() {
-        return Err(StoreError::damaged(source, "the robot description has no files"));
-    }
-    let mut hash = Sha256::new();
-    for (name, path) in &found {
-        let proof = files::prove(path, name)?;
-        hash.update(format!("{}\n{}\n{}\n", proof.name, proof.bytes, proof.sha256));
-    }
-    let hash = files::hex(&hash.finalize());
+    let found = list(source)?;
+    let hash = hash_files(&found)?;
     let target = robots.join(&hash);
     if target.is_dir() {
         return Ok(hash);
@@ -45,8 +36,31 @@ pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
     Ok(hash)
 }
 
+/// The hash that a snapshot's folder is named after.
+pub(crate) fn hash(folder: &Path) -> Result<String, StoreError> {
+    hash_files(&list(folder)?)
+}
+
+fn hash_files(found: &[(String, PathBuf)]) -> Result<String, StoreError> {
+    let mut hash = Sha256::new();
+    for (name, path) in found {
+        let proof = files::prove(path, name)?;
+        hash.update(format!("{}\n{}\n{}\n", proof.name, proof.bytes, proof.sha256));
+    }
+    Ok(files::hex(&hash.finalize()))
+}
+
+fn list(source: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = Vec::new();
+    list_below(source, "", 0, &mut found)?;
+    if found.is_empty() {
+        return Err(StoreError::damaged(source, "the robot description has no files"));
+    }
+    Ok(found)
+}
+
 /// Every file below `dir` with its name relative to the top, sorted.
-fn list(dir: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, PathBuf)>) -> Result<(), StoreError> {
+fn list_below(dir: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, PathBuf)>) -> Result<(), StoreError> {
     if depth > DEPTH_MAX {
         return Err(StoreError::damaged(dir, format!("folders deeper than {DEPTH_MAX}")));
     }
@@ -56,7 +70,7 @@ fn list(dir: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, PathBuf
         let path = dir.join(&name);
         let name = format!("{prefix}{name}");
         if path.is_dir() {
-            list(&path, &format!("{name}/"), depth + 1, found)?;
+            list_below(&path, &format!("{name}/"), depth + 1, found)?;
         } else {
             found.push((name, path));
         }

@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sanqu_model::StreamKey;
 
@@ -23,6 +24,7 @@ pub(crate) struct Index {
     /// Control records that could not be read.
     pub(crate) bad_controls: u64,
     segments: Vec<(PathBuf, File)>,
+    encodings: BTreeSet<Arc<str>>,
 }
 
 /// The samples of one stream in order of arrival.
@@ -43,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) recv_ns: i64,
     pub(crate) publish_ns: i64,
     pub(crate) payload_bytes: usize,
+    /// The zenoh encoding of the sample.
+    pub(crate) encoding: Arc<str>,
     segment: usize,
     offset: u64,
 }
@@ -77,11 +81,19 @@ impl Index {
             self.streams.entry(key).or_default().headers.push(message.data.into());
             return;
         }
+        let encoding = message.channel.metadata.get("encoding").unwrap_or(&message.channel.message_encoding);
+        let known = self.encodings.get(encoding.as_str()).cloned();
+        let encoding = known.unwrap_or_else(|| {
+            let encoding: Arc<str> = encoding.as_str().into();
+            self.encodings.insert(Arc::clone(&encoding));
+            encoding
+        });
         let entry = Entry {
             attachment: Box::default(),
             recv_ns: message.log_ns,
             publish_ns: message.publish_ns,
             payload_bytes: message.data.len(),
+            encoding: Arc::clone(&encoding),
             segment,
             offset: message.offset,
         };
@@ -89,8 +101,7 @@ impl Index {
             Ok(key) => {
                 let stream = self.streams.entry(key).or_default();
                 if stream.entries.is_empty() {
-                    let meta = message.channel.metadata.get("encoding");
-                    stream.encoding = meta.unwrap_or(&message.channel.message_encoding).clone();
+                    stream.encoding = encoding.to_string();
                 }
                 stream.entries.push(entry);
             }
@@ -106,6 +117,11 @@ impl Index {
             }
             stream.paired = stream.entries.len();
         }
+    }
+
+    /// The segment that a sample is in.
+    pub(crate) fn path(&self, entry: &Entry) -> &std::path::Path {
+        &self.segments[entry.segment].0
     }
 
     /// Reads a sample's payload.

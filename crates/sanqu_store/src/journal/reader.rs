@@ -12,7 +12,7 @@ use crate::error::IoContext;
 /// The longest record that is read, in bytes: a chunk that one payload of the largest size fits into.
 const RECORD_BYTES_MAX: u64 = super::PAYLOAD_BYTES_MAX as u64 + (64 << 20);
 /// Operation code and length before every record.
-const FRAME_BYTES: u64 = 9;
+const FRAME_BYTES: usize = 9;
 /// Channel id, sequence, log time and publish time before the data of a message.
 const MESSAGE_HEADER_BYTES: u64 = 22;
 
@@ -60,15 +60,15 @@ pub(super) fn read(path: &Path, visit: Visit<'_>) -> Result<Damage, StoreError> 
         return Ok(Damage { torn_bytes: size, ..Damage::default() });
     }
     let mut body = Vec::new();
-    while size - position >= FRAME_BYTES {
-        let mut frame = [0; FRAME_BYTES as usize];
+    while size - position >= FRAME_BYTES as u64 {
+        let mut frame = [0; FRAME_BYTES];
         input.read_exact(&mut frame).at("read", path)?;
         let [code, length @ ..] = frame;
         let length = u64::from_le_bytes(length);
-        if length > RECORD_BYTES_MAX || length > size - position - FRAME_BYTES {
+        if length > RECORD_BYTES_MAX || length > size - position - FRAME_BYTES as u64 {
             break;
         }
-        let data_offset = position + FRAME_BYTES;
+        let data_offset = position + FRAME_BYTES as u64;
         position = data_offset + length;
         match code {
             op::CHUNK => {
@@ -112,13 +112,13 @@ impl Pass<'_> {
         }
         let data_offset = body_offset + (body.len() - data.len()) as u64;
         let mut rest: &[u8] = &data;
-        while let Some(([code, length @ ..], behind)) = rest.split_first_chunk::<{ FRAME_BYTES as usize }>() {
+        while let Some(([code, length @ ..], behind)) = rest.split_first_chunk::<FRAME_BYTES>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let Some((record, behind)) = behind.split_at_checked(length) else {
                 self.damage.bad_chunks += 1;
                 return Ok(());
             };
-            let offset = data_offset + (data.len() - rest.len()) as u64 + FRAME_BYTES;
+            let offset = data_offset + (data.len() - rest.len() + FRAME_BYTES) as u64;
             self.record(*code, record, offset)?;
             rest = behind;
         }

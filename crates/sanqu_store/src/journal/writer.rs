@@ -111,7 +111,8 @@ impl JournalWriter {
         let file = Arc::new(file);
         let sink = NoSeek::new(Sink { file: Arc::clone(&file), buffer: Vec::new() });
         // No chunk size: a chunk ends at a flush only, so that a payload and its header are always in the same chunk.
-        let options = mcap::WriteOptions::new().compression(None).chunk_size(None).disable_seeking(true).profile("sanqu").library("sanqu_store");
+        let options =
+            mcap::WriteOptions::new().compression(None).chunk_size(None).disable_seeking(true).profile("sanqu").library("sanqu_store");
         let bad = |e: mcap::McapError| StoreError::damaged(path, e);
         let mut writer = options.create(sink).map_err(bad)?;
         let control = writer.add_channel(0, CONTROL_TOPIC, "json", &BTreeMap::new()).map_err(bad)?;
@@ -217,8 +218,7 @@ impl JournalWriter {
 
     fn message(&mut self, channel_id: u16, sequence: u32, (log_ns, publish_ns): (i64, i64), data: &[u8]) -> Result<(), StoreError> {
         // Times before 1970 wrap, and unwrap again when the journal is read.
-        let header =
-            MessageHeader { channel_id, sequence, log_time: log_ns.cast_unsigned(), publish_time: publish_ns.cast_unsigned() };
+        let header = MessageHeader { channel_id, sequence, log_time: log_ns.cast_unsigned(), publish_time: publish_ns.cast_unsigned() };
         let written = self.open()?.write_to_known_channel(&header, data);
         self.pending_bytes += data.len();
         self.bytes += data.len() as u64;
@@ -226,11 +226,8 @@ impl JournalWriter {
     }
 
     fn channel(&mut self, sample: &Sample<'_>, header: Option<&SampleHeader>) -> Result<Channel, StoreError> {
-        let name = ChannelName {
-            key: sample.key.clone(),
-            encoding: sample.encoding.to_owned(),
-            header: header.map(|h| (h.boot, h.schema_id)),
-        };
+        let name =
+            ChannelName { key: sample.key.clone(), encoding: sample.encoding.to_owned(), header: header.map(|h| (h.boot, h.schema_id)) };
         if let Some(channel) = self.channels.get_mut(&name) {
             channel.sequence = channel.sequence.wrapping_add(1);
             return Ok(*channel);

@@ -1,0 +1,73 @@
+//! `unparsed.mcap`: samples that were received and cannot be stored as what they claim to be.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use mcap::records::MessageHeader;
+
+use crate::StoreError;
+use crate::error::IoContext;
+use crate::journal::{Entry, HEADER_SUFFIX};
+
+/// Appended to a topic for the channel that says why each sample is here.
+const REASON_SUFFIX: &str = "#reason";
+
+/// The file, made when there is something to keep.
+pub(super) struct Unparsed {
+    path: PathBuf,
+    writer: Option<mcap::Writer<BufWriter<File>>>,
+    count: u32,
+}
+
+impl Unparsed {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, writer: None, count: 0 }
+    }
+
+    /// Keeps a sample: payload, header bytes and reason in three channels, the n-th messages of which belong together.
+    pub(super) fn keep(&mut self, topic: &str, entry: &Entry, payload: &[u8], reason: &str) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let bad = |e: mcap::McapError| StoreError::damaged(&path, e);
+        if self.writer.is_none() {
+            let file = File::create(&path).at("create", &path)?;
+            let options = mcap::WriteOptions::new().compression(None).profile("sanqu").library("sanqu_store");
+            self.writer = Some(options.create(BufWriter::new(file)).map_err(bad)?);
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let meta = BTreeMap::from([("encoding".to_owned(), entry.encoding.to_string())]);
+        let header = format!("{topic}{HEADER_SUFFIX}");
+        let why = format!("{topic}{REASON_SUFFIX}");
+        let parts: [(&str, &str, &[u8]); 3] =
+            [(&header, "sanqu-header", &entry.attachment), (&why, "text", reason.as_bytes()), (topic, &entry.encoding, payload)];
+        for (topic, encoding, data) in parts {
+            let channel_id = writer.add_channel(0, topic, encoding, &meta).map_err(bad)?;
+            let (log_time, publish_time) = (entry.recv_ns.cast_unsigned(), entry.publish_ns.cast_unsigned());
+            let message = MessageHeader { channel_id, sequence: self.count, log_time, publish_time };
+            writer.write_to_known_channel(&message, data).map_err(bad)?;
+        }
+        self.count = self.count.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Closes the file, if there is one, and makes it durable.
+    pub(super) fn finish(self) -> Result<Option<PathBuf>, StoreError> {
+        let Some(mut writer) = self.writer else { return Ok(None) };
+        writer.finish().map_err(|e| StoreError::damaged(&self.path, e))?;
+        let file = writer.into_inner().into_inner().map_err(|e| e.into_error()).at("write", &self.path)?;
+        file.sync_all().at("sync", &self.path)?;
+        Ok(Some(self.path))
+    }
+
+    /// Reads the file back and compares the number of samples.
+    pub(super) fn compare(path: &Path, count: u64) -> Result<(), StoreError> {
+        let index = crate::journal::Index::read(&[path.to_path_buf()])?;
+        let streams: usize = index.streams.values().map(|stream| stream.entries.len()).sum();
+        let found = streams + index.strangers.iter().filter(|(topic, _)| !topic.contains('#')).count();
+        if index.damage == Default::default() && found as u64 == count {
+            return Ok(());
+        }
+        Err(StoreError::ReadBack { path: path.to_path_buf(), reason: format!("{found} samples instead of {count}, {:?}", index.damage) })
+    }
+}

@@ -1,0 +1,127 @@
+//! A stream's line in the manifest, and its rows in the loss ledger.
+
+use sanqu_model::{DetectedBy, LossCause, LossRow, LossTotals, Quantity, StreamDescription, StreamEntry, StreamKey};
+
+use super::account::account;
+use super::content::Form;
+use super::plan::{Plan, Run};
+use super::stats::Stats;
+use crate::StoreError;
+
+/// Checks that rows add up: the one statement of what the ledger means. Called before a manifest is written and by
+/// `verify`.
+pub(crate) fn check_balance(entry: &StreamEntry) -> Result<(), StoreError> {
+    let lost = entry.lost.total();
+    let balanced = match entry.expected {
+        Some(expected) => !entry.lost.open_ended && entry.received.checked_add(lost) == Some(expected),
+        None => true,
+    };
+    if balanced && entry.rows == entry.received {
+        return Ok(());
+    }
+    let stream = format!("{}/{}", entry.robot, entry.stream);
+    Err(StoreError::Unbalanced { stream, expected: entry.expected.unwrap_or(entry.rows), received: entry.received, lost })
+}
+
+/// Makes the manifest's entry, without its files, and the stream's ledger.
+pub(super) fn entry(
+    key: &StreamKey,
+    encoding: &str,
+    description: Option<&StreamDescription>,
+    plan: &Plan,
+    stats: &Stats,
+) -> Result<(StreamEntry, Vec<LossRow>), StoreError> {
+    let ledger = Ledger::of(key, &plan.runs);
+    let mut lost = LossTotals::default();
+    ledger.rows.iter().for_each(|row| lost.add(row));
+    let mut facts = description.map(|d| d.facts.clone()).unwrap_or_default();
+    let mut note = |name: &str, text: String| drop(facts.insert(name.to_owned(), text));
+    if ledger.front_unverified {
+        note("front", "unverified: nothing says which row was the first of this journal".to_owned());
+    }
+    if ledger.tail_unverified {
+        note("tail", "unverified: no final count, rows after the last one received are not known".to_owned());
+    }
+    for (name, count) in [("unparsed_samples", plan.asides.len() as u64), ("conflicting_samples", plan.conflicts)] {
+        if count > 0 {
+            note(name, count.to_string());
+        }
+    }
+    let (quantities, contradicts): (Vec<Quantity>, bool) = match &plan.form {
+        Form::Rows(layout) => (layout.stored.clone(), description.is_some_and(|d| layout.contradicts(d))),
+        _ => (Vec::new(), false),
+    };
+    if contradicts {
+        note("description", "contradicts the payloads, which were stored as they came".to_owned());
+    }
+    if description.is_none() {
+        note("description", "undeclared".to_owned());
+    }
+    let entry = StreamEntry {
+        robot: key.robot.clone(),
+        stream: key.stream.clone(),
+        encoding: encoding.to_owned(),
+        declared: description.is_some() && !contradicts,
+        quantities,
+        nominal_rate_hz: description.map_or(0.0, |d| d.rate_hz),
+        rows: stats.rows,
+        rows_in_episode: stats.rows_in_episode,
+        first_t_ns: stats.first_t_ns,
+        last_t_ns: stats.last_t_ns,
+        rate_hz: stats.rate_hz(),
+        boots: plan.runs.iter().map(|run| run.boot.map(|boot| boot.to_string()).unwrap_or_default()).collect(),
+        expected: ledger.expected,
+        received: plan.runs.iter().map(|run| run.evidence.received.count()).sum(),
+        lost,
+        duplicates: plan.duplicates,
+        clock: stats.clock(plan.clock.or(description.map(|d| d.clock)).unwrap_or(0)),
+        files: Vec::new(),
+        facts,
+    };
+    check_balance(&entry)?;
+    Ok((entry, ledger.rows))
+}
+
+/// The accounts of all runs of a stream.
+struct Ledger {
+    expected: Option<u64>,
+    rows: Vec<LossRow>,
+    front_unverified: bool,
+    tail_unverified: bool,
+}
+
+impl Ledger {
+    fn of(key: &StreamKey, runs: &[Run]) -> Self {
+        let mut ledger =
+            Self { expected: (!runs.is_empty()).then_some(0), rows: Vec::new(), front_unverified: false, tail_unverified: false };
+        for (number, run) in runs.iter().enumerate() {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let row = |from_seq, to_seq, cause, detected_by| LossRow {
+                robot: key.robot.clone(),
+                stream: key.stream.clone(),
+                run: number,
+                from_seq,
+                to_seq,
+                cause,
+                detected_by,
+            };
+            if run.boot.is_none() {
+                // Without a header nobody counts: what is known to be gone has no size.
+                ledger.expected = None;
+                if !run.evidence.corrupt.is_empty() {
+                    ledger.rows.push(row(None, None, LossCause::Corrupt, DetectedBy::Checksum));
+                }
+                if run.evidence.is_cut_off {
+                    ledger.rows.push(row(None, None, LossCause::Recorder, DetectedBy::Repair));
+                }
+                continue;
+            }
+            let account = account(&run.evidence);
+            ledger.expected = ledger.expected.zip(account.expected).map(|(a, b)| a + b);
+            ledger.front_unverified |= account.front_unverified;
+            ledger.tail_unverified |= account.tail_unverified;
+            ledger.rows.extend(account.lost.iter().map(|lost| row(lost.from_seq, lost.to_seq, lost.cause, lost.detected_by)));
+        }
+        ledger
+    }
+}
