@@ -1,2 +1,111 @@
-//! 3D replay of episodes.
-fn main() {}
+//! `sanqu-replay`: shows episodes in 3D, in a window or as pictures.
+
+mod args;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use bevy::app::App;
+use bevy::log::{Level, LogPlugin};
+use clap::Parser as _;
+use sanqu_replay::load::{LoadOptions, Loaded, load};
+use sanqu_replay::render::{Choice, Progress, RenderJob, find_adapter, render};
+use sanqu_replay::timeline::Playhead;
+use sanqu_replay::window::show;
+
+use args::Args;
+
+/// Length of a film when the command line says none, s.
+const FILM_SECS: f64 = 10.0;
+/// Work that takes no longer than this shows no progress.
+const QUIET: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            for cause in error.chain().skip(1) {
+                say(&format!("  cause: {cause}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    // The plugin only installs the process's log subscriber, which goes to stderr; RUST_LOG overrides the filter.
+    App::new().add_plugins(LogPlugin { level: Level::WARN, filter: "bevy_render=error,wgpu=error".to_owned(), ..Default::default() });
+    let assets = asset_folders();
+    let options = LoadOptions { episodes: args.episodes.clone(), store: args.store.clone(), field: args.field.clone(), assets };
+    let Loaded { replay, warnings } = load(&options)?;
+    for warning in &warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let mut playhead = Playhead { speed: args.speed, ..Playhead::new(replay.start_ns, replay.end_ns) };
+    if let Some(at) = args.at {
+        if at > playhead.length_secs() {
+            bail!("--at {at}: the recording is {:.3} s long", playhead.length_secs());
+        }
+        playhead.seek_secs(at);
+    }
+    let Some(out) = &args.render else {
+        playhead.playing = true;
+        return Ok(show(replay, playhead, args.camera, args.size)?);
+    };
+    let mut job = RenderJob { out: out.clone(), playhead, preset: args.camera, size: args.size, seconds: FILM_SECS };
+    if job.is_film() {
+        let rest = (playhead.length_secs() - playhead.seconds()) / playhead.speed;
+        job.seconds = args.seconds.unwrap_or_else(|| rest.min(FILM_SECS));
+    } else if args.at.is_none() {
+        job.playhead.seek_secs(playhead.length_secs() / 2.0);
+    }
+    let choice = choose(&job)?;
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    }
+    render(replay, &job, choice, &mut reporter())?;
+    writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout")
+}
+
+fn choose(job: &RenderJob) -> anyhow::Result<Choice> {
+    let adapter = find_adapter()?;
+    let choice = job.choice(&adapter);
+    if adapter.software {
+        let [width, height] = choice.size.to_array();
+        let how = if choice.quality.shadows { "still in full quality" } else { "film without shadows and edge smoothing" };
+        say(&format!("no graphics card found: {} draws on the processor; {how}, {width}x{height}", adapter.name));
+    }
+    Ok(choice)
+}
+
+/// Tells how far the drawing is, once a second, when it takes longer than [`QUIET`].
+fn reporter() -> impl FnMut(Progress) {
+    let begun = Instant::now();
+    let mut told = begun;
+    move |progress: Progress| {
+        let now = Instant::now();
+        let last = progress.done == progress.total && told > begun;
+        if last || (now - begun > QUIET && now - told > Duration::from_secs(1)) {
+            told = now;
+            say(&format!("{} of {} pictures", progress.done, progress.total));
+        }
+    }
+}
+
+/// Folders that may hold the shipped assets: below the working directory, and below any folder above the executable
+/// (a build in the project's tree, or an installation with `share/sanqu`).
+fn asset_folders() -> Vec<PathBuf> {
+    let executable = std::env::current_exe().unwrap_or_default();
+    let above = executable.ancestors().skip(1).flat_map(|folder| [folder.join("assets"), folder.join("share/sanqu/assets")]);
+    std::iter::once(PathBuf::from("assets")).chain(above).filter(|folder| folder.is_dir()).collect()
+}
+
+/// Diagnostics go to stderr; when nobody listens there, that is no failure.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,107 @@
+use std::path::PathBuf;
+
+use bevy::math::UVec2;
+use clap::Parser;
+use sanqu_replay::camera::Preset;
+use sanqu_replay::render::EDGE_RANGE_PX;
+use sanqu_replay::timeline::SPEED_RANGE;
+
+/// Longest film, s.
+const FILM_SECS_MAX: f64 = 3600.0;
+
+/// 3D replay of recorded episodes, in a window or as pictures.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  sanqu-replay last --store recordings/demo\n  sanqu-replay 01K8 01K9 --store recordings/demo --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png"
+)]
+pub(crate) struct Args {
+    /// Episodes: folders, or with --store the beginnings of ids, or `last`
+    #[arg(required = true, value_name = "EPISODE")]
+    pub(crate) episodes: Vec<String>,
+    /// The store that ids are looked up in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Where to begin, seconds after the start [default: the start; the middle for a still]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub(crate) at: Option<f64>,
+    /// Capture seconds per second
+    #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Where to look from: overview, robot1, robot2, …, front, top
+    #[arg(long, value_name = "PRESET", default_value = "overview", value_parser = preset)]
+    pub(crate) camera: Preset,
+    /// Draw into this file instead of a window; needs no display
+    #[arg(long, value_name = "OUT.png|OUT.mp4", value_parser = picture_path)]
+    pub(crate) render: Option<PathBuf>,
+    /// Size of the picture or window in pixels, as 1280x720
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    pub(crate) size: Option<UVec2>,
+    /// Length of a film, seconds [default: 10, or to the end of the episode]
+    #[arg(long, value_name = "N", value_parser = film_seconds, requires = "render")]
+    pub(crate) seconds: Option<f64>,
+    /// The field file [default: the shipped one of the episode's field]
+    #[arg(long, value_name = "F.toml")]
+    pub(crate) field: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds".to_owned())?;
+    if seconds.is_finite() && seconds >= 0.0 { Ok(seconds) } else { Err("expected seconds from 0".to_owned()) }
+}
+
+fn film_seconds(text: &str) -> Result<f64, String> {
+    seconds(text)
+        .ok()
+        .filter(|seconds| *seconds > 0.0 && *seconds <= FILM_SECS_MAX)
+        .ok_or_else(|| format!("expected seconds above 0 and up to {FILM_SECS_MAX}"))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let (low, high) = SPEED_RANGE;
+    text.parse().ok().filter(|speed| (low..=high).contains(speed)).ok_or_else(|| format!("expected a factor from {low} to {high}"))
+}
+
+fn preset(text: &str) -> Result<Preset, String> {
+    Preset::parse(text).ok_or_else(|| format!("expected one of {} (or robotN)", Preset::NAMES.join(", ")))
+}
+
+fn picture_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let known = path.extension().is_some_and(|extension| extension == "png" || extension == "mp4");
+    if known { Ok(path) } else { Err("expected a file name that ends in .png or .mp4".to_owned()) }
+}
+
+fn size(text: &str) -> Result<UVec2, String> {
+    let (low, high) = EDGE_RANGE_PX;
+    let edge = |text: &str| text.parse().ok().filter(|edge: &u32| (low..=high).contains(edge) && edge.is_multiple_of(2));
+    let both = text.split_once('x').and_then(|(width, height)| Some(UVec2::new(edge(width)?, edge(height)?)));
+    both.ok_or_else(|| format!("expected width and height as 1280x720, even numbers from {low} to {high}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_checked() {
+        assert_eq!(size("640x360"), Ok(UVec2::new(640, 360)));
+        for bad in ["640", "640x", "0x10", "641x360", "640x9999", "-2x4"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        for bad in ["-1", "nan", "x"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+        assert!(film_seconds("0").is_err() && film_seconds("3601").is_err() && film_seconds("1.5").is_ok());
+        assert!(speed("0").is_err() && speed("0.5").is_ok() && picture_path("a.gif").is_err());
+        assert!(Args::try_parse_from(["sanqu-replay"]).is_err(), "an episode is needed");
+        assert!(Args::try_parse_from(["sanqu-replay", "last", "--seconds", "3"]).is_err(), "--seconds is for films");
+    }
+}

@@ -1,0 +1,210 @@
+//! Where the viewer stands: presets that frame the robots, from their recorded places.
+
+use bevy::camera::RenderTarget;
+use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::ecs::schedule::IntoScheduleConfigs;
+use bevy::prelude::{
+    App, Camera, Camera3d, Commands, Component, Msaa, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource, Startup,
+    Transform, Update, Vec2, Vec3,
+};
+use nalgebra::Point3;
+
+use crate::frame::bevy_point;
+use crate::replay::Replay;
+use crate::scene::Quality;
+use crate::timeline::ReplaySystems;
+
+/// Vertical field of view, rad.
+pub const FOV_RAD: f32 = 0.62;
+/// Height that is framed around a robot, m.
+const FRAME_HEIGHT_M: f64 = 1.85;
+
+/// The camera presets, in the order of the keys 1 to 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Preset {
+    /// All robots with their stations.
+    #[default]
+    Overview,
+    /// The robot of this number, from 0.
+    Robot(usize),
+    /// Robots from where they look.
+    Front,
+    /// From above.
+    Top,
+}
+
+impl Preset {
+    /// Names on the command line.
+    pub const NAMES: [&'static str; 5] = ["overview", "robot1", "robot2", "front", "top"];
+
+    /// A preset by its name; `robotN` counts from 1.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "overview" => Some(Self::Overview),
+            "front" => Some(Self::Front),
+            "top" => Some(Self::Top),
+            other => other.strip_prefix("robot")?.parse::<usize>().ok()?.checked_sub(1).map(Self::Robot),
+        }
+    }
+}
+
+/// The viewer's place as an orbit around a point; y up, m, rad.
+#[derive(Resource, Clone, Copy, Debug, PartialEq)]
+pub struct Orbit {
+    /// The point looked at.
+    pub target: Vec3,
+    /// Distance from it.
+    pub distance_m: f32,
+    /// Direction from the target to the eye on the floor plane, counter-clockwise from x as seen from above.
+    pub azimuth_rad: f32,
+    /// Height of the eye's direction above the floor plane.
+    pub elevation_rad: f32,
+}
+
+impl Orbit {
+    /// Steepest view.
+    pub const ELEVATION_MAX_RAD: f32 = 1.55;
+
+    fn direction(azimuth_rad: f32, elevation_rad: f32) -> Vec3 {
+        let (sin, cos) = azimuth_rad.sin_cos();
+        Vec3::new(cos * elevation_rad.cos(), elevation_rad.sin(), -sin * elevation_rad.cos())
+    }
+
+    /// The camera's transform.
+    pub fn transform(&self) -> Transform {
+        let eye = self.target + Self::direction(self.azimuth_rad, self.elevation_rad) * self.distance_m;
+        Transform::from_translation(eye).looking_at(self.target, Vec3::Y)
+    }
+
+    /// The nearest orbit in this direction that has all `points` in a picture of this `aspect` (width by height).
+    fn framing(points: &[Vec3], azimuth_rad: f32, elevation_rad: f32, aspect: f32) -> Self {
+        let low = points.iter().copied().reduce(Vec3::min).unwrap_or(Vec3::ZERO);
+        let high = points.iter().copied().reduce(Vec3::max).unwrap_or(Vec3::ONE);
+        let target = (low + high) / 2.0;
+        let back = Self::direction(azimuth_rad, elevation_rad);
+        let right = Vec3::Y.cross(back).try_normalize().unwrap_or(Vec3::X);
+        let up = back.cross(right);
+        let tangent = (FOV_RAD / 2.0).tan();
+        let distance_m = points.iter().fold(0.5_f32, |distance, point| {
+            let from = *point - target;
+            let across = (from.dot(right).abs() / (tangent * aspect)).max(from.dot(up).abs() / tangent);
+            distance.max(across + from.dot(back))
+        });
+        Self { target, distance_m, azimuth_rad, elevation_rad }
+    }
+
+    /// The orbit of a preset for a picture of this `aspect` (width by height). A robot that is not there counts as the last.
+    pub fn preset(preset: Preset, replay: &Replay, aspect: f32) -> Self {
+        let Some(last) = replay.robots.len().checked_sub(1) else { return Self::framing(&[], 0.0, 0.5, aspect) };
+        let heading = |index: usize| {
+            let (_, _, yaw) = replay.robots[index].world_from_station.rotation.euler_angles();
+            crate::frame::narrow(yaw)
+        };
+        let all =
+            |back: f64, front: f64, side: f64| (0..=last).flat_map(|index| corners(replay, index, [back, front, side])).collect::<Vec<_>>();
+        match preset {
+            Preset::Overview => Self::framing(&all(0.8, 2.2, 1.0), heading(0) - 0.80, 0.34, aspect),
+            Preset::Front => Self::framing(&all(0.4, 0.6, 0.7), heading(0), 0.50, aspect),
+            Preset::Top => Self::framing(&all(1.2, 3.4, 1.6), heading(0) - std::f32::consts::PI, Self::ELEVATION_MAX_RAD, aspect),
+            Preset::Robot(number) => {
+                let index = number.min(last);
+                Self::framing(&corners(replay, index, [0.45, 0.75, 0.5]), heading(index) - 0.95, 0.16, aspect)
+            }
+        }
+    }
+}
+
+/// The box around a robot's place: behind, before and beside it, m.
+fn corners(replay: &Replay, index: usize, [back, front, side]: [f64; 3]) -> Vec<Vec3> {
+    let place = &replay.robots[index].world_from_station;
+    let corner = |x: f64, y: f64, z: f64| bevy_point((place * Point3::new(x, y, z)).coords.into());
+    let mut corners = Vec::with_capacity(8);
+    for x in [-back, front] {
+        for y in [-side, side] {
+            corners.extend([corner(x, y, 0.0), corner(x, y, FRAME_HEIGHT_M)]);
+        }
+    }
+    corners
+}
+
+/// The camera of the replay.
+#[derive(Component)]
+pub struct ReplayCamera;
+
+/// Which preset the view begins with, for which picture, and where it goes.
+#[derive(Resource, Clone, Debug)]
+pub struct CameraStart {
+    /// The preset.
+    pub preset: Preset,
+    /// Size of the picture, pixels.
+    pub size: Vec2,
+    /// What to draw into; none for the window.
+    pub target: Option<RenderTarget>,
+}
+
+/// Spawns the camera and keeps it on the [`Orbit`].
+pub struct CameraPlugin;
+
+impl Plugin for CameraPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_systems(Startup, spawn_camera);
+        app.add_systems(Update, follow_orbit.in_set(ReplaySystems::Apply));
+    }
+}
+
+fn spawn_camera(mut commands: Commands<'_, '_>, start: Res<'_, CameraStart>, replay: Res<'_, Replay>, quality: Res<'_, Quality>) {
+    let orbit = Orbit::preset(start.preset, &replay, start.size.x / start.size.y);
+    let camera = (
+        ReplayCamera,
+        Camera3d::default(),
+        Camera::default(),
+        Projection::Perspective(PerspectiveProjection { fov: FOV_RAD, near: 0.05, far: 400.0, ..Default::default() }),
+        // The tone curves that bevy prefers need tables that are not linked; this one keeps the zones' hues.
+        Tonemapping::SomewhatBoringDisplayTransform,
+        if quality.smooth_edges { Msaa::Sample4 } else { Msaa::Off },
+        orbit.transform(),
+    );
+    let mut entity = commands.spawn(camera);
+    if let Some(target) = &start.target {
+        entity.insert(target.clone());
+    }
+    commands.insert_resource(orbit);
+}
+
+fn follow_orbit(orbit: Res<'_, Orbit>, mut cameras: Query<'_, '_, (&ReplayCamera, &mut Transform)>) {
+    for (_, mut transform) in &mut cameras {
+        *transform = orbit.transform();
+    }
+}
+
+/// The orbit as a system may change it; absent before the first frame.
+pub type OrbitMut<'w> = Option<ResMut<'w, Orbit>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preset_names() {
+        assert_eq!(Preset::NAMES.map(|name| Preset::parse(name).is_some()), [true; 5]);
+        assert_eq!(Preset::parse("robot3"), Some(Preset::Robot(2)));
+        for bad in ["robot0", "robot", "side", "robotx"] {
+            assert_eq!(Preset::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn framing_has_every_point_in_the_picture_and_none_far_from_its_edge() {
+        let points: Vec<Vec3> = [(-1.0, 0.0, 2.0), (3.0, 1.8, -4.0), (0.0, 1.0, 0.0), (3.0, 0.0, 2.0)].map(Vec3::from).to_vec();
+        for (azimuth, elevation, aspect) in [(0.0, 0.3, 1.78), (2.1, 0.9, 0.6), (-1.0, Orbit::ELEVATION_MAX_RAD, 1.0)] {
+            let view = Orbit::framing(&points, azimuth, elevation, aspect).transform().to_matrix().inverse();
+            let tangent = (FOV_RAD / 2.0).tan();
+            let edge = points.iter().fold(0.0_f32, |edge, point| {
+                let seen = view.transform_point3(*point);
+                assert!(seen.z < 0.0, "behind the camera");
+                edge.max((seen.x / (-seen.z * tangent * aspect)).abs()).max((seen.y / (-seen.z * tangent)).abs())
+            });
+            assert!((0.98..=1.001).contains(&edge), "{edge}");
+        }
+    }
+}

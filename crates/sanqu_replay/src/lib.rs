@@ -1,0 +1,28 @@
+//! 3D replay of episodes: recorded robots in their training field, on one timeline of capture time.
+//!
+//! [`load::load`] turns episode folders into a [`replay::Replay`], plain data that knows nothing of bevy's entities. The
+//! plugins of [`viewer::ViewerPlugins`] put it on a stage; each frame, [`timeline::Playhead`] says which instant is shown,
+//! [`track::Track`] holds the last recorded row at that instant, forward kinematics (`sanqu_robot`) gives link poses, and
+//! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Nothing is interpolated
+//! and nothing is invented: where samples are missing or old, the robot turns grey.
+//!
+//! [`window::show`] opens a window; [`render::render`] draws stills and films without a display.
+
+pub mod base;
+pub mod body;
+pub mod camera;
+mod error;
+pub mod frame;
+pub mod ground;
+pub mod hud;
+pub mod load;
+pub mod render;
+pub mod replay;
+pub mod robots;
+pub mod scene;
+pub mod timeline;
+pub mod track;
+pub mod viewer;
+pub mod window;
+
+pub use error::ReplayError;

@@ -1,0 +1,167 @@
+//! From episodes on disk to a [`Replay`].
+
+mod describe;
+mod field;
+mod rows;
+
+use std::path::{Path, PathBuf};
+
+use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+use sanqu_model::{FieldConfig, Id, Manifest, RobotEntry};
+use sanqu_store::{Episode, Store};
+
+use crate::ReplayError;
+use crate::replay::{Replay, RobotRecord};
+use crate::track::Track;
+
+/// How far apart two recordings at the same station are shown, m.
+const SAME_STATION_STEP_M: f64 = 1.4;
+/// How far apart robots stand whose station the field does not know, m.
+const UNKNOWN_STATION_STEP_M: f64 = 3.0;
+
+/// What to load.
+#[derive(Debug, Default)]
+pub struct LoadOptions {
+    /// Episode folders, or ids (prefixes, `last`) when `store` is given.
+    pub episodes: Vec<String>,
+    /// The store that ids are looked up in.
+    pub store: Option<PathBuf>,
+    /// The field file; none takes the shipped one of the episodes' field.
+    pub field: Option<PathBuf>,
+    /// Folders that may hold `robots/<model>` and `field/<field>.toml`, in order.
+    pub assets: Vec<PathBuf>,
+}
+
+/// A [`Replay`] and what the viewer should know about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What is shown.
+    pub replay: Replay,
+    /// What is missing or assumed, in whole sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Loads episodes. Episodes that were recorded at the same time keep their times; others are shown side by side from
+/// their starts, with a warning.
+///
+/// # Errors
+/// Episodes, field files or descriptions that cannot be read; [`ReplayError::Empty`] when no robot has joint rows.
+pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
+    let mut warnings = Vec::new();
+    let episodes = options.episodes.iter().map(|name| open(name, options.store.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = episodes.first().map(|(_, episode)| episode.manifest()) else { return Err(ReplayError::Empty) };
+    let field = match &options.field {
+        Some(path) => field::read(path)?,
+        None => field::shipped(&first.field, &options.assets, &mut warnings)?,
+    };
+    let start_ns = first.start_ns;
+    let shifts = shifts(&episodes.iter().map(|(_, episode)| episode.manifest()).collect::<Vec<_>>(), &mut warnings);
+    let mut robots: Vec<RobotRecord> = Vec::new();
+    for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
+        for entry in &episode.manifest().robots {
+            let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
+            let source = Source { store: store.as_ref(), episode, entry, assets: &options.assets };
+            if let Some(mut record) = robot(&source, &field, place, &mut warnings)? {
+                record.shift_ns = *shift_ns;
+                robots.push(record);
+            }
+        }
+    }
+    if robots.is_empty() {
+        return Err(ReplayError::Empty);
+    }
+    let spans = episodes.iter().zip(&shifts).map(|((_, e), shift)| (e.manifest().start_ns - shift, e.manifest().stop_ns - shift));
+    let (start_ns, end_ns) = spans.fold((start_ns, start_ns), |(start, end), (from, to)| (start.min(from), end.max(to)));
+    Ok(Loaded { replay: Replay { field, robots, start_ns, end_ns }, warnings })
+}
+
+/// The folder `name`, or the episode of that id in the store.
+fn open(name: &str, store: Option<&Path>) -> Result<(Option<Store>, Episode), ReplayError> {
+    let dir = Path::new(name);
+    if dir.join("manifest.json").is_file() {
+        // <store>/episodes/date=…/station=…/<episode>; a folder that was copied elsewhere has no store around it.
+        let full = dir.canonicalize().map_err(|source| ReplayError::Io { path: dir.to_path_buf(), source })?;
+        let around = full.ancestors().nth(4).and_then(|root| Store::open(root).ok());
+        return Ok((around, Episode::open(dir)?));
+    }
+    let Some(root) = store else { return Err(ReplayError::NoStore { name: name.to_owned() }) };
+    let store = Store::open(root)?;
+    let episode = store.find(name)?;
+    Ok((Some(store), episode))
+}
+
+/// What to add to the timeline's instant for each episode: nothing when all were recorded at the same time.
+fn shifts(manifests: &[&Manifest], warnings: &mut Vec<String>) -> Vec<i64> {
+    let latest_start = manifests.iter().map(|m| m.start_ns).max().unwrap_or(0);
+    let earliest_stop = manifests.iter().map(|m| m.stop_ns).min().unwrap_or(0);
+    if manifests.len() < 2 || latest_start < earliest_stop {
+        return vec![0; manifests.len()];
+    }
+    warnings.push("these episodes were not recorded at the same time: they are shown side by side, each from its start".to_owned());
+    let first = manifests.first().map_or(0, |m| m.start_ns);
+    manifests.iter().map(|m| m.start_ns - first).collect()
+}
+
+/// Where a robot stands. A second recording at the same station is moved to the left of the first.
+fn place(field: &FieldConfig, before: &[RobotRecord], entry: &RobotEntry, station: &Id, warnings: &mut Vec<String>) -> Isometry3<f64> {
+    let count = |taken: usize| f64::from(u32::try_from(taken).unwrap_or(u32::MAX));
+    let Some(place) = field.station(station) else {
+        warnings.push(format!("the field {} does not know station {station}: {} stands in the next free place", field.field, entry.robot));
+        return Translation3::new(0.0, UNKNOWN_STATION_STEP_M * count(before.len()), 0.0).into();
+    };
+    let [x, y] = place.station.position_m;
+    let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), place.station.heading_rad);
+    let taken = count(before.iter().filter(|record| record.station == *station).count());
+    Isometry3::from_parts(Translation3::new(x, y, 0.0), turn) * Translation3::new(0.0, SAME_STATION_STEP_M * taken, 0.0)
+}
+
+pub(crate) struct Source<'a> {
+    pub(crate) store: Option<&'a Store>,
+    pub(crate) episode: &'a Episode,
+    pub(crate) entry: &'a RobotEntry,
+    pub(crate) assets: &'a [PathBuf],
+}
+
+/// Loads one robot; none (with a warning) when it has no joint rows.
+fn robot(
+    source: &Source<'_>,
+    field: &FieldConfig,
+    world_from_station: Isometry3<f64>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<RobotRecord>, ReplayError> {
+    let (entry, manifest) = (source.entry, source.episode.manifest());
+    let Some(stream) = source.episode.stream(&entry.robot, "joint").filter(|stream| stream.rows > 0) else {
+        warnings.push(format!("{}: no joint rows in episode {}: not shown", entry.robot, manifest.episode));
+        return Ok(None);
+    };
+    let description = describe::find(source, warnings)?;
+    let series = source.episode.series(stream, "pos")?;
+    let gaps = rows::gaps(source.episode, stream)?;
+    let track = Track::new(&description.model, series, description.stand, gaps);
+    tell_joints(&entry.robot, &description.model, &track, warnings);
+    let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
+    let base = rows::base(source.episode, &entry.robot, &world_from_station, warnings)?;
+    Ok(Some(RobotRecord {
+        robot: entry.robot.clone(),
+        name,
+        station: manifest.station.clone(),
+        episode: manifest.episode.to_string(),
+        model: description.model,
+        track,
+        base,
+        world_from_station,
+        shift_ns: 0,
+        lost_rows: stream.lost.total(),
+    }))
+}
+
+fn tell_joints(robot: &Id, model: &sanqu_robot::RobotModel, track: &Track, warnings: &mut Vec<String>) {
+    let unrecorded = track.unrecorded(model);
+    if !unrecorded.is_empty() {
+        warnings.push(format!("{robot}: not recorded, shown in the stand pose: {}", unrecorded.join(", ")));
+    }
+    let unknown = track.unknown();
+    if !unknown.is_empty() {
+        warnings.push(format!("{robot}: recorded, but no joint of the description: {}", unknown.join(", ")));
+    }
+}

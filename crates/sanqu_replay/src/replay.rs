@@ -1,0 +1,82 @@
+//! What is shown: recordings of robots at their places in the field, on one timeline. Plain data, no bevy entities.
+
+use bevy::prelude::Resource;
+use nalgebra::{Isometry3, Translation3};
+use sanqu_model::{FieldConfig, Id};
+use sanqu_robot::{LinkPoses, RobotError, RobotModel};
+
+use crate::base::BaseTrack;
+use crate::ground::lowest_point_m;
+use crate::track::{Held, Track};
+
+/// One or more episodes, ready to be shown.
+#[derive(Resource, Debug)]
+pub struct Replay {
+    /// The field the robots stand in.
+    pub field: FieldConfig,
+    /// The robots, in the order of the episodes.
+    pub robots: Vec<RobotRecord>,
+    /// First instant of the timeline, capture time, ns.
+    pub start_ns: i64,
+    /// Last instant, ns.
+    pub end_ns: i64,
+}
+
+/// One robot of one episode.
+#[derive(Debug)]
+pub struct RobotRecord {
+    /// The robot.
+    pub robot: Id,
+    /// Its name for people.
+    pub name: String,
+    /// Where it stands.
+    pub station: Id,
+    /// The episode's id.
+    pub episode: String,
+    /// Its description.
+    pub model: RobotModel,
+    /// Its joints over time.
+    pub track: Track,
+    /// Its base over time, if that was recorded.
+    pub base: Option<BaseTrack>,
+    /// The station's frame: on the floor, x where the robot looks, z up, metres.
+    pub world_from_station: Isometry3<f64>,
+    /// What to add to the timeline's instant to get this episode's capture time, ns.
+    pub shift_ns: i64,
+    /// Joint rows that the loss ledger counts as lost.
+    pub lost_rows: u64,
+}
+
+/// A robot's posture, reused from frame to frame.
+#[derive(Debug, Default)]
+pub struct Posture {
+    /// Joint positions in model order, rad or m.
+    pub q: Vec<f64>,
+    /// World poses of all links.
+    pub links: LinkPoses,
+}
+
+impl RobotRecord {
+    /// Writes the posture at the timeline's instant `t_ns` into `posture` and says how far it can be trusted.
+    ///
+    /// Without a recorded base the robot stands at its station, upright, as high as puts its lowest point on the floor.
+    ///
+    /// # Errors
+    /// Those of [`RobotModel::link_poses`].
+    pub fn posture_at(&self, t_ns: i64, posture: &mut Posture) -> Result<Held, RobotError> {
+        let t_ns = t_ns.saturating_add(self.shift_ns);
+        let held = self.track.joints_at(t_ns, &mut posture.q);
+        if held.not_finite.is_some() && posture.links.is_empty() {
+            posture.q.copy_from_slice(self.track.rest());
+        }
+        let station_from_base = match self.base.as_ref().and_then(|base| base.pose_at(t_ns)) {
+            Some(recorded) => recorded,
+            None => {
+                self.model.link_poses(&posture.q, &Isometry3::identity(), &mut posture.links)?;
+                Translation3::new(0.0, 0.0, -lowest_point_m(&self.model, &posture.links)).into()
+            }
+        };
+        self.model.link_poses(&posture.q, &(self.world_from_station * station_from_base), &mut posture.links)?;
+        Ok(held)
+    }
+}

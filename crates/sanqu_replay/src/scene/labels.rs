@@ -1,0 +1,134 @@
+//! Names in the world: texts of the user interface that follow points of the scene.
+
+use bevy::prelude::{
+    BackgroundColor, BorderRadius, Camera, Camera3d, Color, Commands, Component, Entity, GlobalTransform, Justify, Node, PositionType,
+    Query, Res, ResMut, Text, TextColor, TextFont, TextLayout, Transform, UiRect, UiScale, UiTransform, Val, Val2, Vec3, Visibility, With,
+    Without,
+};
+use bevy::text::{FontSize, LineBreak};
+use nalgebra::Point3;
+use sanqu_robot::LinkPoses;
+
+use super::font::ReplayFont;
+use super::layout::{STATION_FRONT_M, world_from_station, zone_areas};
+use crate::frame::bevy_point;
+use crate::replay::{Replay, RobotRecord};
+use crate::robots::ReplayRobot;
+
+/// Height of a picture at which sizes in the user interface are pixels.
+const REFERENCE_HEIGHT_PX: f32 = 720.0;
+/// Scenes' names float at this height, m.
+const SCENE_LABEL_M: f64 = 2.05;
+/// How far above its highest link a robot's name floats, m.
+const ROBOT_LABEL_M: f64 = 0.34;
+/// Labels farther from the camera than this are hidden, m.
+const FAR_M: f32 = 30.0;
+
+/// A text that follows a point of the scene.
+#[derive(Component, Clone, Copy, Debug)]
+pub struct WorldLabel {
+    /// The entity that it follows; none for a fixed point.
+    pub follows: Option<Entity>,
+    /// From the entity, or the fixed point; y up, m.
+    pub offset: Vec3,
+}
+
+struct Style {
+    size_px: f32,
+    colour: Color,
+    ground: Color,
+}
+
+/// Spawns the names of zones, scenes and robots. Scenes are named where a robot of the replay stands.
+pub(super) fn build_labels(
+    mut commands: Commands<'_, '_>,
+    replay: Res<'_, Replay>,
+    robots: Query<'_, '_, &ReplayRobot>,
+    font: Res<'_, ReplayFont>,
+) {
+    let mut put = |text: &str, label: WorldLabel, style: &Style| {
+        commands.spawn((
+            Node {
+                position_type: PositionType::Absolute,
+                padding: UiRect::axes(Val::Px(7.0), Val::Px(2.0)),
+                border_radius: BorderRadius::all(Val::Px(5.0)),
+                ..Default::default()
+            },
+            UiTransform::from_translation(Val2::percent(-50.0, -50.0)),
+            BackgroundColor(style.ground),
+            Text::new(text),
+            TextFont { font: font.0.clone().into(), font_size: FontSize::Px(style.size_px), ..Default::default() },
+            TextColor(style.colour),
+            TextLayout { justify: Justify::Center, linebreak: LineBreak::NoWrap },
+            Visibility::Hidden,
+            label,
+        ));
+    };
+    for (zone, area) in replay.field.zones.iter().zip(zone_areas(&replay.field)) {
+        let [r, g, b] = zone.colour;
+        let style = Style { size_px: 17.0, colour: Color::WHITE, ground: Color::srgba(r * 0.7, g * 0.7, b * 0.7, 0.82) };
+        let offset = bevy_point([area.min[0] + 0.45, area.centre()[1], 0.05]);
+        put(&both(&zone.name, &zone.name_en), WorldLabel { follows: None, offset }, &style);
+    }
+    let style = Style { size_px: 14.0, colour: Color::srgb(0.13, 0.16, 0.20), ground: Color::srgba(1.0, 1.0, 1.0, 0.72) };
+    for place in replay.field.stations().filter(|place| replay.robots.iter().any(|robot| robot.station == place.station.id)) {
+        let point = world_from_station(place.station) * Point3::new(STATION_FRONT_M * 0.62, 0.0, SCENE_LABEL_M);
+        let name = format!("{} · {}", both(&place.scene.name, &place.scene.name_en), place.station.id);
+        put(&name, WorldLabel { follows: None, offset: bevy_point(point.coords.into()) }, &style);
+    }
+    let style = Style { size_px: 16.0, colour: Color::WHITE, ground: Color::srgba(0.09, 0.11, 0.14, 0.80) };
+    for robot in &robots {
+        let record = &replay.robots[robot.index];
+        let offset = bevy_point([0.0, 0.0, head_height_m(record)]);
+        put(&record.name, WorldLabel { follows: robot.links.first().copied(), offset }, &style);
+    }
+}
+
+/// A name in both languages, or once when there is only one.
+fn both(name: &str, name_en: &str) -> String {
+    if name_en.is_empty() || name == name_en { name.to_owned() } else { format!("{name}  {name_en}") }
+}
+
+/// How far above its base the robot's name floats, m.
+fn head_height_m(record: &RobotRecord) -> f64 {
+    let mut poses = LinkPoses::default();
+    let known = record.model.link_poses(record.track.rest(), &nalgebra::Isometry3::identity(), &mut poses).is_ok();
+    let highest = poses.iter().filter(|_| known).map(|pose| pose.translation.z).fold(0.0, f64::max);
+    highest + ROBOT_LABEL_M
+}
+
+type Labels<'w, 's> = Query<'w, 's, (&'static WorldLabel, &'static mut Node, &'static mut Visibility)>;
+type View<'w, 's> = Query<'w, 's, (&'static Camera, &'static Transform), With<Camera3d>>;
+
+/// Moves labels to where their points appear.
+pub(super) fn follow(
+    view: View<'_, '_>,
+    followed: Query<'_, '_, &Transform, Without<Camera3d>>,
+    scale: Res<'_, UiScale>,
+    mut labels: Labels<'_, '_>,
+) {
+    let Ok((camera, transform)) = view.single() else { return };
+    for (label, mut node, mut visibility) in &mut labels {
+        let base = label.follows.and_then(|entity| followed.get(entity).ok()).map_or(Vec3::ZERO, |transform| transform.translation);
+        let point = base + label.offset;
+        let near = transform.translation.distance(point) < FAR_M;
+        match camera.world_to_viewport(&GlobalTransform::from(*transform), point) {
+            Ok(at) if near => {
+                *visibility = Visibility::Inherited;
+                node.left = Val::Px(at.x / scale.0);
+                node.top = Val::Px(at.y / scale.0);
+            }
+            _ => *visibility = Visibility::Hidden,
+        }
+    }
+}
+
+/// Keeps texts at the same share of the picture's height.
+pub(super) fn scale_texts(view: View<'_, '_>, mut scale: ResMut<'_, UiScale>) {
+    let height = view.single().ok().and_then(|(camera, _)| camera.logical_viewport_size()).map(|size| size.y);
+    if let Some(wanted) = height.map(|height| (height / REFERENCE_HEIGHT_PX).clamp(0.4, 4.0))
+        && (wanted - scale.0).abs() > 1e-3
+    {
+        scale.0 = wanted;
+    }
+}

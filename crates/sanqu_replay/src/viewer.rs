@@ -1,0 +1,26 @@
+//! The plugins that every way of showing a replay has in common.
+
+use bevy::app::{PluginGroup, PluginGroupBuilder};
+
+use crate::body::BodyPlugin;
+use crate::camera::CameraPlugin;
+use crate::hud::HudPlugin;
+use crate::robots::RobotsPlugin;
+use crate::scene::ScenePlugin;
+use crate::timeline::TimelinePlugin;
+
+/// Timeline, robots, scene, camera and status line. Needs the resources [`crate::replay::Replay`],
+/// [`crate::timeline::Playhead`], [`crate::scene::Quality`] and [`crate::camera::CameraStart`].
+pub struct ViewerPlugins;
+
+impl PluginGroup for ViewerPlugins {
+    fn build(self) -> PluginGroupBuilder {
+        PluginGroupBuilder::start::<Self>()
+            .add(TimelinePlugin)
+            .add(RobotsPlugin)
+            .add(BodyPlugin)
+            .add(ScenePlugin)
+            .add(CameraPlugin)
+            .add(HudPlugin)
+    }
+}

@@ -1,0 +1,130 @@
+//! Real pictures through Vulkan, on the processor if need be.
+
+use std::path::PathBuf;
+
+use bevy::math::{UVec2, Vec3};
+use bevy::transform::components::GlobalTransform;
+use sanqu_replay::ReplayError;
+use sanqu_replay::camera::{FOV_RAD, Orbit, Preset};
+use sanqu_replay::frame::bevy_from_world;
+use sanqu_replay::render::{Adapter, RenderJob, find_adapter, render};
+use sanqu_replay::replay::Posture;
+use sanqu_replay::scene::SKY_RGB;
+use sanqu_replay::timeline::Playhead;
+use sanqu_store::mp4::Mp4Reader;
+
+use crate::synthetic::{SKIN_RGBA, replay};
+
+const SIZE: UVec2 = UVec2::new(320, 180);
+
+/// The adapter; none, visibly, where there is none and pictures are not required.
+fn adapter(test: &str) -> Option<Adapter> {
+    match find_adapter() {
+        Ok(adapter) => Some(adapter),
+        Err(error @ ReplayError::NoAdapter) => {
+            assert!(std::env::var("SANQU_REQUIRE_RENDER").as_deref() != Ok("1"), "{test}: {error}");
+            eprintln!("SKIPPED {test}: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+struct Picture {
+    size: UVec2,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    fn open(path: &PathBuf) -> Self {
+        let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
+        let mut reader = decoder.read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rgb).unwrap();
+        assert_eq!(info.color_type, png::ColorType::Rgb);
+        Self { size: UVec2::new(info.width, info.height), rgb }
+    }
+
+    fn at(&self, x: u32, y: u32) -> [f32; 3] {
+        let index = ((y * self.size.x + x) * 3) as usize;
+        [0, 1, 2].map(|channel| f32::from(self.rgb[index + channel]) / 255.0)
+    }
+
+    /// Share of pixels that `is` holds for.
+    fn share(&self, is: impl Fn([f32; 3]) -> bool) -> f32 {
+        let hits = (0..self.size.y).flat_map(|y| (0..self.size.x).map(move |x| (x, y))).filter(|(x, y)| is(self.at(*x, *y))).count();
+        hits as f32 / self.size.element_product() as f32
+    }
+}
+
+/// Whether two colours have the same hue, whatever the light: their channels are in the same order and both are colourful.
+fn same_hue(a: [f32; 3], b: [f32; 3]) -> bool {
+    let chroma = |c: [f32; 3]| {
+        let grey = (c[0] + c[1] + c[2]) / 3.0;
+        Vec3::new(c[0] - grey, c[1] - grey, c[2] - grey)
+    };
+    let (a, b) = (chroma(a), chroma(b));
+    a.length() > 0.04 && a.dot(b) > 0.93 * a.length() * b.length()
+}
+
+#[test]
+fn a_still_shows_the_zones_and_the_robot_where_it_stands() {
+    let Some(adapter) = adapter("a_still_shows_the_zones_and_the_robot_where_it_stands") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("still.png");
+    let scene = replay();
+    let mut playhead = Playhead::new(scene.start_ns, scene.end_ns);
+    playhead.seek_secs(1.3);
+    let preset = Preset::Overview;
+    let job = RenderJob { out: out.clone(), playhead, preset, size: Some(SIZE), seconds: 1.0 };
+    let zones: Vec<[f32; 3]> = scene.field.zones.iter().map(|zone| zone.colour).collect();
+    render(scene, &job, job.choice(&adapter), &mut |_| {}).unwrap();
+    let picture = Picture::open(&out);
+    assert_eq!(picture.size, SIZE);
+
+    let sky = picture.share(|rgb| rgb.iter().zip(SKY_RGB).all(|(a, b)| (a - b).abs() < 0.08));
+    assert!(sky < 0.7, "{sky} of the picture is empty");
+    for zone in [zones[0], zones[2]] {
+        let share = picture.share(|rgb| same_hue(rgb, zone));
+        assert!(share > 0.01, "zone colour {zone:?} covers only {share}");
+    }
+
+    let scene = replay();
+    let orbit = Orbit::preset(preset, &scene, SIZE.x as f32 / SIZE.y as f32);
+    let view = GlobalTransform::from(orbit.transform()).affine().inverse();
+    let tangent = (FOV_RAD / 2.0).tan();
+    let skin = [SKIN_RGBA[0], SKIN_RGBA[1], SKIN_RGBA[2]];
+    for record in &scene.robots {
+        let mut posture = Posture::default();
+        record.posture_at(playhead.t_ns, &mut posture).unwrap();
+        for (name, offset) in [("torso", [0.0, 0.0, 0.25]), ("head", [0.0, 0.0, 0.14])] {
+            let link = bevy_from_world(&posture.links[record.model.link_index(name).unwrap()]);
+            let seen = view.transform_point3(link.transform_point(sanqu_replay::frame::bevy_point(offset)));
+            let half = SIZE.as_vec2() / 2.0;
+            let x = half.x + seen.x / (-seen.z * tangent) * half.y;
+            let y = half.y - seen.y / (-seen.z * tangent) * half.y;
+            let found = picture.at(x.round() as u32, y.round() as u32);
+            assert!(same_hue(found, skin), "{} {name} at {x:.0},{y:.0}: {found:?} is not the robot", record.robot);
+        }
+    }
+}
+
+#[test]
+fn a_film_has_every_picture_and_repeats() {
+    let Some(adapter) = adapter("a_film_has_every_picture_and_repeats") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let film = |name: &str| {
+        let scene = replay();
+        let playhead = Playhead::new(scene.start_ns, scene.end_ns);
+        let out = folder.path().join(name);
+        let job = RenderJob { out: out.clone(), playhead, preset: Preset::Robot(0), size: Some(SIZE), seconds: 0.4 };
+        let mut last = None;
+        render(scene, &job, job.choice(&adapter), &mut |progress| last = Some(progress)).unwrap();
+        assert_eq!(last.map(|progress| (progress.done, progress.total)), Some((10, 10)));
+        out
+    };
+    let (first, second) = (film("a.mp4"), film("b.mp4"));
+    let reader = Mp4Reader::open(&first).unwrap();
+    assert_eq!((reader.len(), reader.size()), (10, SIZE.to_array()));
+    assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap(), "the same job gives the same film");
+}

@@ -1,0 +1,146 @@
+//! A small humanoid that nods and waves for four seconds, at a station of a field with three zones.
+
+use sanqu_model::FieldConfig;
+use sanqu_replay::replay::{Replay, RobotRecord};
+use sanqu_replay::scene::layout::world_from_station;
+use sanqu_replay::track::{Gap, Track};
+use sanqu_robot::RobotModel;
+use sanqu_store::Series;
+
+/// Time between rows, ns.
+pub const PERIOD_NS: i64 = 2_000_000;
+/// First row, ns.
+pub const START_NS: i64 = 1_763_740_800_000_000_000;
+/// Number of rows.
+pub const ROWS: usize = 2_000;
+
+/// The name of the skin's colour in the pictures: nothing else in the scene is that magenta.
+pub const SKIN_RGBA: [f32; 4] = [0.9, 0.05, 0.8, 1.0];
+
+const FIELD: &str = r#"
+field = "test"
+name = "测试"
+time_zone = "UTC"
+[[zones]]
+id = "industry"
+name = "工业智造"
+name_en = "Industry"
+colour = [0.2, 0.4, 0.9]
+[[zones.scenes]]
+id = "vehicle-inspection"
+name = "整车质检"
+name_en = "Vehicle inspection"
+[[zones.scenes.stations]]
+id = "a01"
+position_m = [0.0, 0.0]
+heading_rad = 0.0
+robots = ["tin-01"]
+[[zones]]
+id = "home"
+name = "智慧家庭"
+name_en = "Home"
+colour = [0.2, 0.8, 0.3]
+[[zones]]
+id = "commerce"
+name = "商业服务"
+name_en = "Commerce"
+colour = [0.95, 0.5, 0.1]
+[[zones.scenes]]
+id = "guided-tour"
+name = "展厅导览"
+name_en = "Guided tour"
+[[zones.scenes.stations]]
+id = "c01"
+position_m = [0.0, 4.0]
+heading_rad = 0.0
+robots = ["tin-02"]
+[[robots]]
+id = "tin-01"
+name = "铁皮 01"
+model = "tin"
+[[robots]]
+id = "tin-02"
+name = "铁皮 02"
+model = "tin"
+"#;
+
+/// The humanoid: pelvis, two rigid legs, torso, head, two arms of two links.
+pub fn urdf() -> String {
+    let [r, g, b, a] = SKIN_RGBA;
+    let visual = |xyz: &str, shape: &str| {
+        format!(
+            r#"<visual><origin xyz="{xyz}"/><geometry>{shape}</geometry><material name="skin"><color rgba="{r} {g} {b} {a}"/></material></visual>"#
+        )
+    };
+    let link = |name: &str, visuals: String| format!(r#"<link name="{name}">{visuals}</link>"#);
+    let joint = |name: &str, parent: &str, child: &str, xyz: &str, axis: &str| {
+        format!(
+            r#"<joint name="{name}_joint" type="revolute"><parent link="{parent}"/><child link="{child}"/><origin xyz="{xyz}"/>
+               <axis xyz="{axis}"/><limit lower="-3" upper="3" velocity="9" effort="9"/></joint>"#
+        )
+    };
+    let legs = visual("0 0.1 -0.42", r#"<cylinder radius="0.07" length="0.80"/>"#)
+        + &visual("0 -0.1 -0.42", r#"<cylinder radius="0.07" length="0.80"/>"#)
+        + &visual("0.05 0.1 -0.85", r#"<box size="0.26 0.1 0.06"/>"#)
+        + &visual("0.05 -0.1 -0.85", r#"<box size="0.26 0.1 0.06"/>"#)
+        + &visual("0 0 0", r#"<box size="0.2 0.34 0.14"/>"#);
+    let arm = |length: &str, half: &str| visual(&format!("0 0 -{half}"), &format!(r#"<cylinder radius="0.05" length="{length}"/>"#));
+    [
+        r#"<robot name="tin">"#.to_owned(),
+        link("base_link", legs),
+        link("torso", visual("0 0 0.26", r#"<box size="0.22 0.4 0.5"/>"#)),
+        link("head", visual("0 0 0.14", r#"<sphere radius="0.13"/>"#)),
+        link("l_upper", arm("0.3", "0.15")),
+        link("l_lower", arm("0.3", "0.15")),
+        link("r_upper", arm("0.3", "0.15")),
+        link("r_lower", arm("0.3", "0.15")),
+        joint("waist", "base_link", "torso", "0 0 0.08", "0 0 1"),
+        joint("neck", "torso", "head", "0 0 0.52", "0 1 0"),
+        joint("l_shoulder", "torso", "l_upper", "0 0.27 0.46", "0 1 0"),
+        joint("l_elbow", "l_upper", "l_lower", "0 0 -0.32", "0 1 0"),
+        joint("r_shoulder", "torso", "r_upper", "0 -0.27 0.46", "0 1 0"),
+        joint("r_elbow", "r_upper", "r_lower", "0 0 -0.32", "0 1 0"),
+        "</robot>".to_owned(),
+    ]
+    .concat()
+}
+
+/// Positions of row `row` for the elements of [`series`], rad.
+pub fn row_values(row: usize) -> [f64; 4] {
+    let t = f64::from(u32::try_from(row).unwrap()) * 0.002;
+    [0.4 * (t * 1.7).sin(), 0.3 * (t * 2.3).sin(), -1.2 + 0.8 * (t * 2.9).sin(), -0.9 + 0.5 * (t * 3.1).cos()]
+}
+
+/// Recorded rows: the elements are not in the model's order, one joint (`r_elbow`) is not recorded at all.
+fn series() -> Series {
+    let names = ["neck", "waist", "l_shoulder", "l_elbow"].map(str::to_owned).to_vec();
+    let t_ns = (0..ROWS).map(|row| START_NS + PERIOD_NS * i64::try_from(row).unwrap()).collect();
+    Series { t_ns, names, values: (0..ROWS).flat_map(row_values).collect() }
+}
+
+/// Two robots, each with [`series`]; the first has a gap of 50 rows behind row 499 in its ledger.
+pub fn replay() -> Replay {
+    let field = FieldConfig::parse(FIELD).unwrap();
+    let robots = ["a01", "c01"].iter().enumerate().map(|(index, station)| {
+        let model = RobotModel::from_urdf_str(&urdf()).unwrap();
+        let at = |row: i64| START_NS + PERIOD_NS * row;
+        let gaps = if index == 0 { vec![Gap { from_ns: at(499), to_ns: at(500), rows: 50 }] } else { Vec::new() };
+        let rest = model.joints().iter().map(|joint| if joint.name == "r_elbow_joint" { -0.6 } else { 0.0 }).collect();
+        let track = Track::new(&model, series(), rest, gaps);
+        let place = field.station(&station.parse().unwrap()).unwrap();
+        RobotRecord {
+            robot: place.station.robots[0].clone(),
+            name: field.robot(&place.station.robots[0]).unwrap().name.clone(),
+            station: place.station.id.clone(),
+            episode: "01KTEST".to_owned(),
+            model,
+            track,
+            base: None,
+            world_from_station: world_from_station(place.station),
+            shift_ns: 0,
+            lost_rows: if index == 0 { 50 } else { 0 },
+        }
+    });
+    let robots = robots.collect();
+    Replay { field, robots, start_ns: START_NS, end_ns: START_NS + PERIOD_NS * i64::try_from(ROWS - 1).unwrap() }
+}
