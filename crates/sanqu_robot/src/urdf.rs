@@ -17,6 +17,9 @@ const URDF_BYTES_MAX: u64 = 16 << 20;
 /// Shortest axis that still has a direction.
 const AXIS_NORM_MIN: f64 = 1e-6;
 
+/// Deepest nesting of elements that is read: the XML parser recurses. A URDF needs 6.
+const DEPTH_MAX: usize = 256;
+
 type Colours = BTreeMap<String, [f32; 4]>;
 
 /// Reads a file; every refusal names it.
@@ -33,6 +36,9 @@ pub(crate) fn read(path: &Path) -> Result<RobotModel, RobotError> {
 
 /// Builds the tree from text; `folder` is where mesh references start.
 pub(crate) fn build(xml: &str, folder: Option<&Path>) -> Result<RobotModel, RobotError> {
+    if depth_of(xml) > DEPTH_MAX {
+        return Err(RobotError::UrdfSyntax { reason: format!("elements are nested more than {DEPTH_MAX} deep") });
+    }
     let robot = urdf_rs::read_from_string(xml).map_err(|error| RobotError::UrdfSyntax { reason: error.to_string() })?;
     unique("link", robot.links.iter().map(|link| link.name.as_str()))?;
     unique("joint", robot.joints.iter().map(|joint| joint.name.as_str()))?;
@@ -61,6 +67,20 @@ pub(crate) fn build(xml: &str, folder: Option<&Path>) -> Result<RobotModel, Robo
         links.push(Link { name: link.name.clone(), parent: place.parent, visuals, mass_kg, motion });
     }
     Ok(RobotModel { name: robot.name, joints, mimics, links })
+}
+
+/// Greatest number of elements that are open at once, counted without understanding the text.
+fn depth_of(xml: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for pair in xml.as_bytes().windows(2) {
+        match pair {
+            [b'<', b'/'] | [b'/', b'>'] => depth = depth.saturating_sub(1),
+            [b'<', letter] if letter.is_ascii_alphabetic() || *letter == b'_' => depth += 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// A link's place in the tree: its index in the file, its parent's index in the result, the joint between.

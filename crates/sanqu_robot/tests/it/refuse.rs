@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nalgebra::{Isometry3, Vector3};
+use proptest::prelude::*;
 use sanqu_robot::{JointKind, LinkPoses, RobotError, RobotModel, Shape};
 
 fn joint(name: &str, kind: &str, parent: &str, child: &str, more: &str) -> String {
@@ -52,6 +53,21 @@ fn broken_numbers_and_text_are_refused() {
     check(&hinge[..hinge.len() - 9], "not a URDF");
     check("", "not a URDF");
     check("not xml", "not a URDF");
+    check(&"<a>".repeat(1_000_000), "nested more than 256 deep");
+}
+
+proptest! {
+    /// Damaged text is read or refused, never a panic; what is read can be posed.
+    #[test]
+    fn damaged_text_never_panics(at in 0..1_000_usize, with in "[ -~]{0,3}", drop in 0..40_usize) {
+        let hinge = robot(&["a", "b", "c"], &[joint("j", "revolute", "a", "b", "<mimic joint=\"k\"/>"), joint("k", "prismatic", "b", "c", "")]);
+        let at = at % hinge.len();
+        let text = format!("{}{with}{}", &hinge[..at], &hinge[(at + drop).min(hinge.len())..]);
+        if let Ok(model) = RobotModel::from_urdf_str(&text) {
+            let q = vec![0.5; model.joints().len()];
+            prop_assert!(model.link_poses(&q, &Isometry3::identity(), &mut LinkPoses::default()).is_ok());
+        }
+    }
 }
 
 #[test]
