@@ -216,7 +216,7 @@ impl Painter {
         film.send(&self.stream, self.span_ns)
     }
 
-    fn event(&mut self, sample: &Received, t_ns: i64) -> Result<(), Trouble> {
+    fn event(&self, sample: &Received, t_ns: i64) -> Result<(), Trouble> {
         let text = std::str::from_utf8(&sample.payload).map_err(Trouble::unreadable)?;
         Ok(self.log(entity(&sample.key), t_ns, &TextLog::new(text).with_level(TextLogLevel::INFO))?)
     }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sanqu_ingest::{Intake, Node, Received};
-use sanqu_model::{Id, now_ns};
+use sanqu_model::{Id, StreamKind, now_ns};
 
 use crate::outlet::{Outlet, OutletReport, Target};
 use crate::queue::Queue;
@@ -20,6 +20,7 @@ pub struct LiveView {
     intake: Arc<Intake>,
     stop: Arc<AtomicBool>,
     handing_on: JoinHandle<()>,
+    samples: Arc<AtomicU64>,
     outlets: Vec<Outlet>,
 }
 
@@ -35,20 +36,25 @@ impl LiveView {
         let stage = Arc::new(stage);
         let open = |target| Outlet::open(target, field, &recording, Arc::clone(&stage));
         let outlets = targets.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, samples) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let handing_on = {
-            let (intake, stop) = (Arc::clone(&intake), Arc::clone(&stop));
+            let (intake, stop, samples) = (Arc::clone(&intake), Arc::clone(&stop), Arc::clone(&samples));
             let queues: Vec<Arc<Queue>> = outlets.iter().map(Outlet::queue).collect();
             let name = "live intake".to_owned();
-            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || hand_on(&intake, &stop, &queues));
+            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || hand_on(&intake, &stop, &samples, &queues));
             thread.map_err(|source| LiveError::Thread { name, source })?
         };
-        Ok(Self { intake, stop, handing_on, outlets })
+        Ok(Self { intake, stop, handing_on, samples, outlets })
     }
 
     /// Where it goes, served ones with their real port.
     pub fn targets(&self) -> Vec<Target> {
         self.outlets.iter().map(|outlet| outlet.target().clone()).collect()
+    }
+
+    /// Samples that were handed to the outputs so far; heartbeats are not drawn and do not count.
+    pub fn samples(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed)
     }
 
     /// Ends the view: what has arrived is drawn, files are completed. Blocks until then, for a stalled viewer at most some
@@ -66,8 +72,13 @@ impl LiveView {
 }
 
 /// Hands samples to every output until told to stop; then what has arrived by then.
-fn hand_on(intake: &Intake, stop: &AtomicBool, queues: &[Arc<Queue>]) {
-    let give = |sample: Received| queues.iter().for_each(|queue| queue.push(sample.clone()));
+fn hand_on(intake: &Intake, stop: &AtomicBool, samples: &AtomicU64, queues: &[Arc<Queue>]) {
+    let give = |sample: Received| {
+        if sample.key.stream.kind() != StreamKind::Status {
+            queues.iter().for_each(|queue| queue.push(sample.clone()));
+            samples.fetch_add(1, Ordering::Relaxed);
+        }
+    };
     while !stop.load(Ordering::Relaxed) {
         if let Some(sample) = intake.recv_timeout(LOOK_PERIOD) {
             give(sample);

@@ -1,0 +1,6 @@
+//! The live view through real sessions, read back from the file it wrote.
+
+#[cfg(test)]
+mod rrd;
+#[cfg(test)]
+mod view;
