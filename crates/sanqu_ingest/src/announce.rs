@@ -11,13 +11,16 @@ use crate::{IngestError, Node, ask};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A robot's own count of what it sent: the payload of its heartbeat on `status` and of its `@counts` reply, as JSON
-/// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}}`.
+/// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}}`; the farewell of an orderly end has `"last": true`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// The publisher's boot id.
     pub boot: u64,
     /// The sequence that the next row of each stream will get.
     pub next_seq: BTreeMap<StreamName, u64>,
+    /// Nothing will follow in this boot.
+    #[serde(default)]
+    pub last: bool,
 }
 
 impl Counts {

@@ -77,13 +77,11 @@ pub enum IngestError {
     },
 }
 
-/// zenoh's errors end in the source line that made them; people need the sentence before it.
+/// zenoh's errors wrap the sentence that people need: `<what> [<sentence> at <source line>.] at <source line>.`
 pub(crate) fn reason(error: &zenoh::Error) -> String {
     let text = error.to_string();
-    let mut sentence = text.as_str();
-    if let Some(cut) = sentence.find(" at /") {
-        sentence = &sentence[..cut];
-    }
+    let outer = text.split(" at /").next().unwrap_or(&text);
+    let sentence = outer.rsplit_once(": [").map_or(outer, |(_, inner)| inner);
     sentence.trim_end_matches(['.', ' ', '!']).to_owned()
 }
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use zenoh::config::EndPoint;
 use zenoh::{Config, Session};
 
 use crate::IngestError;
@@ -26,6 +27,7 @@ impl Node {
     /// [`IngestError::Listen`] naming the endpoint.
     pub async fn router(listen: &str) -> Result<Self, IngestError> {
         let failed = |reason: String| IngestError::Listen { endpoint: listen.to_owned(), reason };
+        listen.parse::<EndPoint>().map_err(|e| failed(reason(&e)))?;
         let mut config = base("router").map_err(|e| failed(reason(&e)))?;
         for (key, value) in [
             ("listen/endpoints", endpoints(listen)),
@@ -51,6 +53,7 @@ impl Node {
     /// [`IngestError::Connect`] naming the endpoint, after [`CONNECT_TIMEOUT`] when nobody answers.
     pub async fn client(connect: &str) -> Result<Self, IngestError> {
         let failed = |reason: String| IngestError::Connect { endpoint: connect.to_owned(), reason };
+        connect.parse::<EndPoint>().map_err(|e| failed(reason(&e)))?;
         let mut config = base("client").map_err(|e| failed(reason(&e)))?;
         for (key, value) in [
             ("connect/endpoints", endpoints(connect)),

@@ -28,8 +28,9 @@ pub const HEARTBEAT_PERIOD: Duration = Duration::from_millis(500);
 pub struct RobotPublisher {
     robot: Id,
     lanes: Arc<Lanes>,
+    heart: Arc<Heart>,
     tasks: Vec<JoinHandle<()>>,
-    _tokens: Vec<LivelinessToken>,
+    tokens: Vec<LivelinessToken>,
 }
 
 /// One stream's publisher and counter.
@@ -50,7 +51,8 @@ struct Lanes {
 impl Lanes {
     fn counts(&self) -> Counts {
         let next = |lane: &Lane| *lane.next_seq.lock().unwrap_or_else(PoisonError::into_inner);
-        Counts { boot: self.boot, next_seq: self.streams.iter().map(|(stream, lane)| (stream.clone(), next(lane))).collect() }
+        let next_seq = self.streams.iter().map(|(stream, lane)| (stream.clone(), next(lane))).collect();
+        Counts { boot: self.boot, next_seq, last: false }
     }
 }
 
@@ -87,7 +89,8 @@ impl RobotPublisher {
         let described =
             serde_json::to_vec(&descriptions).map_err(|e| IngestError::Declare { key: describe.clone(), reason: e.to_string() })?;
         let answering = tokio::spawn(answer(service, describe, described, counts, Arc::clone(&lanes)));
-        let beating = tokio::spawn(beat(Heart::declare(node, field, robot, Arc::clone(&lanes)).await?));
+        let heart = Arc::new(Heart::declare(node, field, robot, Arc::clone(&lanes)).await?);
+        let beating = tokio::spawn(beat(Arc::clone(&heart)));
 
         let alive = alive_key(field, robot.as_str());
         let mut tokens = Vec::with_capacity(lanes.streams.len() + 1);
@@ -95,7 +98,7 @@ impl RobotPublisher {
             let token = node.session().liveliness().declare_token(&key).await;
             tokens.push(token.map_err(|e| IngestError::Declare { key, reason: reason(&e) })?);
         }
-        Ok(Self { robot: robot.clone(), lanes, tasks: vec![answering, beating], _tokens: tokens })
+        Ok(Self { robot: robot.clone(), lanes, heart, tasks: vec![answering, beating], tokens })
     }
 
     /// Numbers and sends one payload of `rows` rows whose first was captured at `capture_ns`; returns the sequence of
@@ -135,12 +138,17 @@ impl RobotPublisher {
         self.lanes.counts()
     }
 
-    /// Takes the robot off the bus. What was sent before still leaves.
+    /// Takes the robot off the bus with a last count, so that the end of this boot is known. What was sent before still
+    /// leaves. A publisher that is dropped instead leaves its end open, as a crash does.
     ///
     /// # Errors
-    /// [`IngestError::Close`] when zenoh cannot undeclare something.
+    /// [`IngestError::Send`] when the last count cannot be sent; [`IngestError::Close`] when zenoh cannot undeclare.
     pub async fn close(mut self) -> Result<(), IngestError> {
-        for token in std::mem::take(&mut self._tokens) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.heart.beat(true).await?;
+        for token in std::mem::take(&mut self.tokens) {
             token.undeclare().await.map_err(|e| IngestError::Close { reason: reason(&e) })?;
         }
         Ok(())
@@ -190,17 +198,22 @@ impl Heart {
         let publisher = publisher(node, &key, StreamKind::Status, "application/json").await?;
         Ok(Self { key, publisher, lanes })
     }
+
+    async fn beat(&self, last: bool) -> Result<(), IngestError> {
+        let counts = Counts { last, ..self.lanes.counts() };
+        // Strings and integers in memory always serialise.
+        let payload = serde_json::to_vec(&counts).unwrap_or_default();
+        self.publisher.put(payload).await.map_err(|e| IngestError::Send { key: self.key.clone(), reason: reason(&e) })
+    }
 }
 
-async fn beat(heart: Heart) {
+async fn beat(heart: Arc<Heart>) {
     let mut due = tokio::time::interval(HEARTBEAT_PERIOD);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        // Strings and integers in memory always serialise.
-        let payload = serde_json::to_vec(&heart.lanes.counts()).unwrap_or_default();
-        if let Err(error) = heart.publisher.put(payload).await {
-            warn!(key = heart.key, reason = reason(&error), "a heartbeat was not sent");
+        if let Err(error) = heart.beat(false).await {
+            warn!(%error, "a heartbeat was not sent");
         }
     }
 }

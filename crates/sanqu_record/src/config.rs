@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sanqu_model::{FieldConfig, Id};
+use sanqu_store::Store;
+
+use crate::RecordError;
+
+/// How long a stop waits, after the robots were asked for their final counts, for rows that are still on their way.
+pub const STOP_GRACE: Duration = Duration::from_millis(1500);
+
+/// The most bytes that the pre-roll of one robot keeps alive.
+pub(crate) const PRE_ROLL_BYTES_MAX: usize = 64 << 20;
+
+/// What the recorder needs to know. See [`RecorderConfig::new`] for the usual values.
+#[derive(Clone, Debug)]
+pub struct RecorderConfig {
+    /// The field: its stations are served, its robots are recorded.
+    pub field: FieldConfig,
+    /// The folder with one robot description per model (`assets/robots`).
+    pub robots_dir: PathBuf,
+    /// Where episodes go.
+    pub store: Store,
+    /// What was received is written to the journal's file at most this much later: what a crash can cost.
+    pub flush: Duration,
+    /// What was written is made durable at most this much later: what a power loss can cost.
+    pub sync: Duration,
+    /// How far an episode reaches back before its start. Video reaches back further, to the key frame before.
+    pub pre_roll: Duration,
+    /// The most bytes that wait between network and recorder; beyond it samples are refused and counted.
+    pub queue_bytes: usize,
+    /// Record robots that the field does not know, at [`RecorderConfig::unknown_station`].
+    pub allow_unknown: bool,
+    /// The station at which unknown robots are recorded: they belong to the episodes that start there after they were
+    /// first heard. None means the field's only station.
+    pub unknown_station: Option<Id>,
+}
+
+impl RecorderConfig {
+    /// Flush after 100 ms, fdatasync after 1 s, 2 s of pre-roll, a queue of 256 MiB, unknown robots refused.
+    pub fn new(field: FieldConfig, robots_dir: PathBuf, store: Store) -> Self {
+        Self {
+            field,
+            robots_dir,
+            store,
+            flush: Duration::from_millis(100),
+            sync: Duration::from_secs(1),
+            pre_roll: Duration::from_secs(2),
+            queue_bytes: 256 << 20,
+            allow_unknown: false,
+            unknown_station: None,
+        }
+    }
+
+    /// Where unknown robots are recorded; none when they are refused.
+    pub(crate) fn home_of_unknown(&self) -> Result<Option<Id>, RecordError> {
+        if !self.allow_unknown {
+            return Ok(None);
+        }
+        let bad = |reason: String| RecordError::Config { reason };
+        if let Some(station) = &self.unknown_station {
+            let known = self.field.station(station).is_some();
+            return if known {
+                Ok(Some(station.clone()))
+            } else {
+                Err(bad(format!("field {} has no station {station}", self.field.field)))
+            };
+        }
+        let mut stations = self.field.stations();
+        match (stations.next(), stations.next()) {
+            (Some(only), None) => Ok(Some(only.station.id.clone())),
+            _ => Err(bad("unknown robots are allowed, but the field does not have exactly one station: name theirs".to_owned())),
+        }
+    }
+}

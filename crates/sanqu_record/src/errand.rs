@@ -1,0 +1,105 @@
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use sanqu_ingest::{IngestError, Intake, Node, Request, Service, describe_robot, final_counts};
+use sanqu_model::{EpisodeId, Id, control_key};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::engine::Inbox;
+use crate::stop::Answer;
+
+/// Network work for the recorder thread, which itself never waits for the network.
+pub(crate) enum Errand {
+    /// Ask a robot what it sends.
+    Describe { robot: Id },
+    /// Ask robots what they have sent; those in `undescribed` also what they send.
+    Settle { station: Id, episode: EpisodeId, robots: Vec<Id>, undescribed: Vec<Id> },
+    /// Answer an operator.
+    Reply { request: Request, station: Id, reply: Vec<u8> },
+}
+
+/// Hands messages to the recorder thread.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) inbox: SyncSender<Inbox>,
+    pub(crate) intake: Arc<Intake>,
+}
+
+impl Desk {
+    /// True unless the recorder is swamped or gone.
+    pub(crate) fn put(&self, message: Inbox) -> bool {
+        let put = match self.inbox.try_send(message) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                warn!("the recorder has too much to do; a message to it was dropped");
+                false
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        };
+        self.intake.wake();
+        put
+    }
+}
+
+/// Runs errands until the recorder thread ends, then finishes what was begun.
+pub(crate) async fn run(node: Node, field: Id, desk: Desk, mut errands: mpsc::Receiver<Errand>) {
+    let mut running = JoinSet::new();
+    while let Some(errand) = errands.recv().await {
+        while running.try_join_next().is_some() {}
+        running.spawn(go(node.clone(), field.clone(), desk.clone(), errand));
+    }
+    running.join_all().await;
+}
+
+async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
+    match errand {
+        Errand::Describe { robot } => describe(&node, &field, &desk, robot).await,
+        Errand::Settle { station, episode, robots, undescribed } => {
+            for robot in undescribed {
+                describe(&node, &field, &desk, robot).await;
+            }
+            let mut asking = JoinSet::new();
+            for robot in robots {
+                let (node, field) = (node.clone(), field.clone());
+                asking.spawn(async move { ask_counts(&node, &field, robot).await });
+            }
+            let answers = asking.join_all().await;
+            desk.put(Inbox::Settled { station, episode, answers });
+        }
+        Errand::Reply { request, station, reply } => {
+            if let Err(error) = request.reply(&control_key(&field, &station), reply) {
+                warn!(%error, "an operator's request was not answered");
+            }
+        }
+    }
+}
+
+async fn describe(node: &Node, field: &Id, desk: &Desk, robot: Id) {
+    match describe_robot(node, field, &robot).await {
+        Ok(descriptions) if descriptions.is_empty() => debug!(%robot, "the robot does not describe itself"),
+        Ok(descriptions) => _ = desk.put(Inbox::Described { robot, descriptions }),
+        Err(error) => warn!(%robot, %error, "the robot could not be asked what it sends"),
+    }
+}
+
+async fn ask_counts(node: &Node, field: &Id, robot: Id) -> Answer {
+    let counts = final_counts(node, field, &robot).await.unwrap_or_else(|error: IngestError| {
+        warn!(%robot, %error, "the robot could not be asked for its final counts");
+        Vec::new()
+    });
+    (robot, counts)
+}
+
+/// Takes the operators' requests to the recorder thread.
+pub(crate) async fn serve(mut service: Service, stations: Vec<(String, Id)>, desk: Desk) {
+    while let Some(request) = service.recv().await {
+        let station = stations.iter().find(|(key, _)| key == request.key()).map(|(_, station)| station.clone());
+        match station {
+            Some(station) => _ = desk.put(Inbox::Control { station, request }),
+            // A wildcard would ask many stations at once; nothing sensible could be done.
+            None => warn!(key = request.key(), "a control request names no single station"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+
+use sanqu_model::{EpisodeId, Id, StreamName};
+use serde::{Deserialize, Serialize};
+
+/// What a station is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StationState {
+    /// Nothing is recorded.
+    Idle,
+    /// An episode is open.
+    Recording,
+    /// The episode is being closed: the last rows are waited for.
+    Stopping,
+    /// An episode is open, but nothing can be written any more.
+    Failed,
+}
+
+/// How far the last episode of a station is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpisodeProgress {
+    /// Closed; its files are being made.
+    Sealing,
+    /// Done.
+    Sealed,
+    /// Could not be sealed; its journal is kept for `sanqu repair`.
+    SealFailed,
+}
+
+/// The last episode that was closed at a station.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastEpisode {
+    /// The episode.
+    pub episode: EpisodeId,
+    /// How far it is.
+    pub progress: EpisodeProgress,
+    /// Rows in all its streams, once sealed.
+    pub rows: u64,
+    /// Rows that are missing, once sealed.
+    pub lost: u64,
+    /// What went wrong.
+    pub problem: Option<String>,
+}
+
+/// A stream as the recorder hears it, since the recorder began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamStatus {
+    /// The stream.
+    pub stream: StreamName,
+    /// Rows received (samples, where there is no header).
+    pub rows: u64,
+    /// Payload bytes received.
+    pub bytes: u64,
+    /// Capture time of the newest sample, ns; none without a header.
+    pub last_capture_ns: Option<i64>,
+    /// Receive time of the newest sample, ns.
+    pub last_recv_ns: i64,
+    /// Rows a second over the last second or so.
+    pub rate_hz: f64,
+    /// Rows that the robot has numbered and that have not arrived so far; some may be on their way.
+    pub missing: u64,
+    /// Samples without a readable header: losses among them cannot be seen.
+    pub unnumbered: u64,
+}
+
+/// A robot as the recorder hears it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RobotStatus {
+    /// The robot.
+    pub robot: Id,
+    /// How many of its streams have described themselves.
+    pub described: usize,
+    /// Its streams, sorted.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// A station.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StationStatus {
+    /// The station.
+    pub station: Id,
+    /// What it is doing.
+    pub state: StationState,
+    /// The open episode.
+    pub episode: Option<EpisodeId>,
+    /// Its task.
+    pub task: Option<Id>,
+    /// Its operator.
+    pub operator: Option<Id>,
+    /// Its start, ns since the Unix epoch.
+    pub start_ns: Option<i64>,
+    /// Bytes in its journal.
+    pub journal_bytes: u64,
+    /// Why nothing can be written.
+    pub problem: Option<String>,
+    /// Samples that could not be written since.
+    pub unwritten_samples: u64,
+    /// Samples of the station's robots that the full queue refused, since the recorder began.
+    pub refused_samples: u64,
+    /// Episodes that wait to be sealed or are being sealed.
+    pub sealing: usize,
+    /// The last episode that was closed.
+    pub last: Option<LastEpisode>,
+    /// The robots that stand here and were heard, sorted.
+    pub robots: Vec<RobotStatus>,
+}
+
+/// A robot that is heard and not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedRobot {
+    /// Its id.
+    pub robot: Id,
+    /// Samples so far.
+    pub samples: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything about a recorder at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecorderStatus {
+    /// The stations, sorted by id.
+    pub stations: Vec<StationStatus>,
+    /// Robots that are heard and not recorded, sorted.
+    pub refused_robots: Vec<RefusedRobot>,
+    /// Samples on keys that are no streams.
+    pub stray_samples: u64,
+    /// The first of those keys, with what is wrong.
+    pub stray_keys: BTreeMap<String, String>,
+    /// Samples that wait between network and recorder.
+    pub waiting_samples: usize,
+    /// Their bytes.
+    pub waiting_bytes: usize,
+}

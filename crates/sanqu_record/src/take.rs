@@ -1,0 +1,227 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sanqu_ingest::Received;
+use sanqu_model::{DetectedBy, Id, LossCause, StreamDescription, StreamKey, StreamName};
+use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, StoreError};
+use sanqu_wire::SampleHeader;
+use tracing::error;
+
+use crate::stop::Stopping;
+use crate::track;
+
+/// Control records that are kept to be repeated in a new segment after a failed write.
+const CONTROLS_MAX: usize = 1 << 16;
+
+/// One boot of one stream.
+pub(crate) type StreamBoot = (Arc<StreamKey>, u64);
+
+/// An open episode and its journal.
+pub(crate) struct Take {
+    pub(crate) start: EpisodeStart,
+    pub(crate) stopping: Option<Stopping>,
+    /// None after a failed write.
+    journal: Option<JournalWriter>,
+    problem: Option<String>,
+    unwritten_samples: u64,
+    /// Spans of rows that may be lost with the disk: appended since the last flush, and everything after a failure.
+    /// Rows of a span that can be read again do not count as lost, so one span per boot is enough.
+    unflushed: BTreeMap<StreamBoot, (u64, u64)>,
+    unwritten: BTreeMap<StreamBoot, (u64, u64)>,
+    baselines: BTreeMap<StreamBoot, Baseline>,
+    described: BTreeMap<(Id, StreamName), StreamDescription>,
+    controls: Vec<Control>,
+    dirty_since: Option<Instant>,
+    unsynced_since: Option<Instant>,
+    bytes: u64,
+}
+
+/// Where a boot's rows begin to belong to the episode.
+struct Baseline {
+    next_seq: u64,
+    /// Set at the start, from what was heard before; what arrives from before it is not ours.
+    fixed: bool,
+    written: bool,
+}
+
+impl Take {
+    /// Begins the journal; its start record is durable when this returns.
+    pub(crate) fn begin(store: &Store, start: EpisodeStart) -> Result<Self, StoreError> {
+        Ok(Self {
+            journal: Some(JournalWriter::create(store, &start)?),
+            start,
+            stopping: None,
+            problem: None,
+            unwritten_samples: 0,
+            unflushed: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
+            baselines: BTreeMap::new(),
+            described: BTreeMap::new(),
+            controls: Vec::new(),
+            dirty_since: None,
+            unsynced_since: None,
+            bytes: 0,
+        })
+    }
+
+    /// Why nothing can be written any more.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(crate) fn unwritten_samples(&self) -> u64 {
+        self.unwritten_samples
+    }
+
+    pub(crate) fn journal_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Says what was heard before the start, so that it does not count as missing.
+    pub(crate) fn fix_baseline(&mut self, stream_boot: StreamBoot, next_seq: u64) {
+        self.baselines.insert(stream_boot, Baseline { next_seq, fixed: true, written: false });
+    }
+
+    /// Writes where a boot begins, once, and again when rows from before it turn up; `next_seq` is what the track knows.
+    pub(crate) fn baseline(&mut self, key: &Arc<StreamKey>, boot: u64, next_seq: u64) {
+        let new = || Baseline { next_seq, fixed: false, written: false };
+        let baseline = self.baselines.entry((Arc::clone(key), boot)).or_insert_with(new);
+        if !baseline.fixed && next_seq < baseline.next_seq {
+            *baseline = new();
+        }
+        if !baseline.written {
+            baseline.written = true;
+            let next_seq = baseline.next_seq;
+            self.control(Control::Baseline { robot: key.robot.clone(), stream: key.stream.clone(), boot, next_seq });
+        }
+    }
+
+    /// First sequence of a boot that belongs to the episode; none for a boot that was not heard.
+    pub(crate) fn first_seq(&self, stream_boot: &StreamBoot) -> Option<u64> {
+        self.baselines.get(stream_boot).map(|baseline| baseline.next_seq)
+    }
+
+    /// The boots that have, or should have, rows in the episode.
+    pub(crate) fn boots(&self) -> Vec<StreamBoot> {
+        self.baselines.iter().filter(|(_, baseline)| baseline.written).map(|(stream_boot, _)| stream_boot.clone()).collect()
+    }
+
+    /// Writes a description unless the same one is there already.
+    pub(crate) fn describe(&mut self, robot: &Id, description: &StreamDescription) {
+        let key = (robot.clone(), description.stream.clone());
+        if self.described.get(&key) != Some(description) {
+            self.described.insert(key, description.clone());
+            self.control(Control::Describe { robot: robot.clone(), description: description.clone() });
+        }
+    }
+
+    pub(crate) fn lost(&mut self, (key, boot): StreamBoot, from_seq: Option<u64>, to_seq: Option<u64>, why: (LossCause, DetectedBy)) {
+        let (robot, stream) = (key.robot.clone(), key.stream.clone());
+        self.control(Control::Lost { robot, stream, boot, from_seq, to_seq, cause: why.0, detected_by: why.1 });
+    }
+
+    /// Appends a sample, verbatim.
+    pub(crate) fn sample(&mut self, sample: &Received, header: Option<&SampleHeader>) {
+        if let Some(header) = header {
+            let spans = if self.journal.is_some() { &mut self.unflushed } else { &mut self.unwritten };
+            widen(spans, (Arc::clone(&sample.key), header.boot), (header.seq, track::end(header)));
+        }
+        let written = self.write(|journal| {
+            journal.append(&Sample {
+                key: &sample.key,
+                encoding: &sample.encoding,
+                attachment: &sample.attachment,
+                payload: &sample.payload,
+                recv_ns: sample.recv_ns,
+            })
+        });
+        self.unwritten_samples += u64::from(!written);
+    }
+
+    pub(crate) fn control(&mut self, control: Control) {
+        self.write(|journal| journal.control(&control));
+        if self.controls.len() < CONTROLS_MAX {
+            self.controls.push(control);
+        }
+    }
+
+    /// When [`Take::tick`] has something to do at the latest.
+    pub(crate) fn tick(&mut self, now: Instant, flush: Duration, sync: Duration) {
+        let due = |since: Option<Instant>, after: Duration| since.is_some_and(|since| now.duration_since(since) >= after);
+        if due(self.unsynced_since, sync) {
+            if self.write(JournalWriter::sync) {
+                (self.dirty_since, self.unsynced_since) = (None, None);
+                self.unflushed.clear();
+            }
+        } else if due(self.dirty_since, flush) && self.write(JournalWriter::flush) {
+            self.dirty_since = None;
+            self.unflushed.clear();
+        }
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut JournalWriter) -> Result<(), StoreError>) -> bool {
+        let Some(journal) = &mut self.journal else { return false };
+        let written = write(journal);
+        self.bytes = journal.bytes();
+        match written {
+            Ok(()) => {
+                let now = Instant::now();
+                self.dirty_since.get_or_insert(now);
+                self.unsynced_since.get_or_insert(now);
+                true
+            }
+            Err(error) => {
+                self.fail(&error);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        error!(station = %self.start.station, episode = %self.start.episode, %error, "RECORDING STOPPED: the journal cannot be written");
+        self.journal = None;
+        self.problem = Some(error.to_string());
+        for (stream_boot, span) in std::mem::take(&mut self.unflushed) {
+            widen(&mut self.unwritten, stream_boot, span);
+        }
+        let text = format!("the journal could not be written: {error}");
+        self.controls.push(Control::Event { t_ns: sanqu_model::now_ns(), name: "write_failed".to_owned(), text });
+    }
+
+    /// Ends the journal. After a failed write a new segment is tried, which repeats the control records and says what
+    /// the disk cost.
+    pub(crate) fn finish(mut self, store: &Store, stop_ns: i64, ended_by: &str) -> Result<PathBuf, StoreError> {
+        let mut journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => self.next_segment(store)?,
+        };
+        journal.control(&Control::Stop { stop_ns, ended_by: ended_by.to_owned() })?;
+        journal.finish()
+    }
+
+    fn next_segment(&mut self, store: &Store) -> Result<JournalWriter, StoreError> {
+        let mut journal = JournalWriter::create(store, &self.start)?;
+        for control in &self.controls {
+            journal.control(control)?;
+        }
+        for ((key, boot), (from_seq, to_seq)) in std::mem::take(&mut self.unwritten) {
+            journal.control(&Control::Lost {
+                robot: key.robot.clone(),
+                stream: key.stream.clone(),
+                boot,
+                from_seq: Some(from_seq),
+                to_seq: Some(to_seq),
+                cause: LossCause::Disk,
+                detected_by: DetectedBy::Write,
+            })?;
+        }
+        Ok(journal)
+    }
+}
+
+fn widen(spans: &mut BTreeMap<StreamBoot, (u64, u64)>, stream_boot: StreamBoot, (from, to): (u64, u64)) {
+    let span = spans.entry(stream_boot).or_insert((from, to));
+    *span = (span.0.min(from), span.1.max(to));
+}
