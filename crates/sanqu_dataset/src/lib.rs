@@ -1,1 +1,14 @@
 //! Catalog, SQL, import and export of datasets.
+//!
+//! [`sql`] asks questions over a store, [`export_lerobot`] turns episodes into a dataset that LeRobot trains on,
+//! [`import_rosbag`] turns ROS 1 bags into episodes.
+
+mod error;
+mod lerobot;
+mod rosbag;
+mod sql;
+
+pub use error::DatasetError;
+pub use lerobot::{ActionSource, LerobotOptions, LerobotProgress, LerobotReport, SourceReport, export_lerobot};
+pub use rosbag::{DEFAULT_ROBOT, RosbagOptions, RosbagProgress, import_rosbag};
+pub use sql::{filter, sql};
