@@ -70,6 +70,14 @@ fn rows_come_back_bit_for_bit() {
 }
 
 #[test]
+fn parts_of_columns_are_sent_as_parts() {
+    let part: Vec<ArrayRef> = knee_columns(10).iter().map(|column| column.slice(4, 3)).collect();
+    let rows = decode_rows(&encode_rows(&knees(), &[4, 5, 6], part).unwrap()).unwrap();
+    let errors = rows.column(2).as_fixed_size_list().values().as_primitive::<UInt32Type>();
+    assert_eq!(errors.values(), &[8, 9, 10, 11, 12, 13]);
+}
+
+#[test]
 fn a_python_publisher_may_be_short() {
     let plain = Arc::new(Float64Array::from(vec![0.5, -0.0]));
     let flag = Arc::new(BooleanArray::from(vec![true, false]));
