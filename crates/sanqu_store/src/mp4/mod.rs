@@ -4,6 +4,7 @@
 //! with one H.264 track in presentation order. Neither decodes a picture.
 
 mod boxes;
+mod index;
 mod reader;
 mod tables;
 mod writer;
