@@ -171,10 +171,6 @@ impl Engine {
             if let Some(take) = take {
                 for stream in counts.next_seq.keys() {
                     let Some(boot) = watch.streams.get(stream).and_then(|track| track.boot(counts.boot)) else { continue };
-                    // A stream that has sent nothing yet has no beginning to write down.
-                    if boot.heard <= boot.baseline {
-                        continue;
-                    }
                     let key = sanqu_model::StreamKey { stream: stream.clone(), ..(*sample.key).clone() };
                     take.baseline(&Arc::new(key), counts.boot, boot.baseline);
                 }

@@ -51,12 +51,7 @@ impl RobotWatch {
     }
 
     pub(crate) fn track(&mut self, stream: &StreamName) -> &mut StreamTrack {
-        // No entry(): its key would be cloned for every sample.
-        if !self.streams.contains_key(stream) {
-            self.streams.insert(stream.clone(), StreamTrack::new(Instant::now()));
-        }
-        #[expect(clippy::unreachable, reason = "inserted above")]
-        self.streams.get_mut(stream).unwrap_or_else(|| unreachable!())
+        self.streams.entry(stream.clone()).or_insert_with(|| StreamTrack::new(Instant::now()))
     }
 
     pub(crate) fn status(&mut self, robot: &Id, now: Instant) -> RobotStatus {

@@ -69,10 +69,8 @@ impl Stopping {
             let known = boot_of(robots, &key.robot, &key.stream, *boot);
             let stream_boot = (Arc::clone(key), *boot);
             let begin = take.first_seq(&stream_boot).or(known.map(|track| track.baseline)).unwrap_or(0);
-            if *end > begin {
-                take.baseline(key, *boot, begin);
-                final_count(take, stream_boot, *end);
-            }
+            take.baseline(key, *boot, begin);
+            final_count(take, stream_boot, *end);
         }
         for stream_boot in take.boots() {
             let (key, boot) = &stream_boot;

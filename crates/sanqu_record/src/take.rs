@@ -147,7 +147,7 @@ impl Take {
         }
     }
 
-    /// When [`Take::tick`] has something to do at the latest.
+    /// Writes out and makes durable what has waited for `flush` and `sync`; nothing when nothing is new.
     pub(crate) fn tick(&mut self, now: Instant, flush: Duration, sync: Duration) {
         let due = |since: Option<Instant>, after: Duration| since.is_some_and(|since| now.duration_since(since) >= after);
         if due(self.unsynced_since, sync) {
@@ -224,4 +224,94 @@ impl Take {
 fn widen(spans: &mut BTreeMap<StreamBoot, (u64, u64)>, stream_boot: StreamBoot, (from, to): (u64, u64)) {
     let span = spans.entry(stream_boot).or_insert((from, to));
     *span = (span.0.min(from), span.1.max(to));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use sanqu_model::{EpisodeId, RobotEntry};
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn id(text: &str) -> Id {
+        Id::new("id", text).unwrap()
+    }
+
+    fn take(dir: &std::path::Path) -> (Store, Take) {
+        let store = Store::open_or_create(dir, &id("desk"), "UTC").unwrap();
+        let start_ns = 1_763_740_800_000_000_000;
+        let start = EpisodeStart {
+            episode: EpisodeId::new(start_ns, 1),
+            field: id("desk"),
+            zone: None,
+            station: id("a01"),
+            task: None,
+            prompt: String::new(),
+            operator: None,
+            robots: vec![RobotEntry { robot: id("kuavo-01"), model: String::new(), description: None }],
+            start_ns,
+            pre_roll_ns: start_ns,
+            recorder: "test".to_owned(),
+            facts: BTreeMap::new(),
+        };
+        let take = Take::begin(&store, start).unwrap();
+        (store, take)
+    }
+
+    fn event(take: &mut Take, seq: u64) {
+        let header = SampleHeader { rows: 1, boot: 7, seq, ..SampleHeader::default() };
+        let payload = Bytes::from_static(b"{\"text\":\"x\"}");
+        let sample = Received {
+            key: Arc::new("sanqu/desk/kuavo-01/event".parse().unwrap()),
+            encoding: sanqu_wire::ENCODING_JSON.into(),
+            attachment: Bytes::copy_from_slice(&header.encode(&payload)),
+            payload,
+            recv_ns: 1_763_740_800_000_000_000,
+        };
+        take.baseline(&sample.key, 7, 0);
+        take.sample(&sample, Some(&header));
+    }
+
+    #[test]
+    fn a_failed_write_is_the_disks_loss_and_the_rest_is_kept() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (store, mut take) = take(dir.path());
+        (0..5).for_each(|seq| event(&mut take, seq));
+        take.tick(Instant::now() + 10 * MS, MS, 1000 * MS);
+        // Not flushed, then the disk fails, then more arrives.
+        (5..7).for_each(|seq| event(&mut take, seq));
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        take.fail(&StoreError::Io { path: dir.path().to_owned(), action: "write", source: full });
+        (7..10).for_each(|seq| event(&mut take, seq));
+        assert_eq!((take.unwritten_samples(), take.problem().is_some()), (3, true));
+        take.control(Control::Final { robot: id("kuavo-01"), stream: "event".parse().unwrap(), boot: 7, next_seq: 12 });
+
+        let journal = take.finish(&store, 1_763_740_801_000_000_000, "stop").unwrap();
+        assert_eq!(store.journals().unwrap().len(), 2, "a second segment says what the first could not hold");
+        let manifest = sanqu_store::seal(&store, &journal, &mut |_| {}).unwrap();
+        let event = &manifest.streams[0];
+        assert_eq!((event.expected, event.received), (Some(12), 5), "{event:#?}");
+        assert_eq!((event.lost.disk, event.lost.network), (5, 2), "{event:#?}");
+    }
+
+    /// Whether something waits for flush and for sync after a look at the clock `after` the write.
+    #[track_caller]
+    fn check(take: &mut Take, after: Duration, waits: (bool, bool)) {
+        take.tick(Instant::now() + after, 100 * MS, 1000 * MS);
+        assert_eq!((take.dirty_since.is_some(), take.unsynced_since.is_some()), waits);
+    }
+
+    #[test]
+    fn flush_and_sync_come_in_time_and_only_when_something_is_new() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (_, mut take) = take(dir.path());
+        check(&mut take, 5000 * MS, (false, false));
+        event(&mut take, 0);
+        check(&mut take, Duration::ZERO, (true, true));
+        check(&mut take, 100 * MS, (false, true));
+        check(&mut take, 1000 * MS, (false, false));
+        event(&mut take, 1);
+        check(&mut take, 1000 * MS, (false, false));
+    }
 }

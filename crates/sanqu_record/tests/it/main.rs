@@ -1,0 +1,11 @@
+//! The recorder with real sessions, a real store and real seals.
+
+#[cfg(test)]
+mod loss;
+#[cfg(test)]
+mod operators;
+#[cfg(test)]
+mod rig;
+
+#[cfg(test)]
+mod trip;
