@@ -33,7 +33,7 @@ pub(crate) fn check(tools: &Path, lerobot: Option<&Path>) -> Outcome {
     let mut checks = vec![
         script(tools, "parquet_open.py", &[&out.join("store")]),
         script(tools, "frames.py", &[&out.join("lerobot")]),
-        script(tools, "rrd_check.py", &[&out.join("live.rrd")]),
+        script(tools, "rrd_check.py", &[&out.join("live.rrd"), &out.join("store")]),
         script(tools, "publisher.py", &[&sanqu, &root().join("README.md"), &out.join("publisher")]),
     ];
     if let (Some(lerobot), Some(shared)) = (lerobot, python::shared_folder()) {
