@@ -45,7 +45,11 @@ impl Assets {
         if folder.join("robot.urdf").is_file() {
             return Ok(folder);
         }
-        bail!("no description of robot model {model:?}: {} does not exist (known: {})", folder.join("robot.urdf").display(), self.names("robots", "")?.join(", "))
+        bail!(
+            "no description of robot model {model:?}: {} does not exist (known: {})",
+            folder.join("robot.urdf").display(),
+            self.names("robots", "")?.join(", ")
+        )
     }
 
     /// A field: a path of a TOML file, or the name of a shipped one (`desk`, `qingdao`).

@@ -25,13 +25,17 @@ pub(crate) enum Verb {
     #[command(after_help = "Example: sanqu demo --seconds 10 --out /tmp/demo")]
     Demo(Demo),
     /// Simulated robots that publish over zenoh, or a recorded episode published again at its own pace
-    #[command(after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447")]
+    #[command(
+        after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447"
+    )]
     Sim(Sim),
     /// The recorder: an embedded zenoh router by default, episodes into a store
     #[command(after_help = "Example: sanqu record --store S --field desk --listen tcp/127.0.0.1:7447")]
     Record(Record),
     /// Start, stop and judge episodes of a running recorder
-    #[command(after_help = "Example: sanqu episode start --station a01 --task headlamp-check --operator op-07 --connect tcp/127.0.0.1:7447")]
+    #[command(
+        after_help = "Example: sanqu episode start --station a01 --task headlamp-check --operator op-07 --connect tcp/127.0.0.1:7447"
+    )]
     Episode(Episode),
     /// List a store's episodes
     #[command(after_help = "Example: sanqu ls recordings/demo/store")]
@@ -195,6 +199,8 @@ pub(crate) enum EpisodeVerb {
     Discard,
     /// Take the last mark back
     Undo,
+    /// Say how the last episode's task ended (--outcome)
+    Outcome,
     /// Note an event in the running episode
     Mark,
     /// What the station is doing
@@ -291,8 +297,14 @@ pub(crate) struct ImportRosbag {
     #[arg(long, default_value = "desk", value_name = "F")]
     pub(crate) field: String,
     /// Which robot of the field was recorded
-    #[arg(long, default_value = "kuavo-01", value_name = "ID")]
+    #[arg(long, default_value = sanqu_dataset::DEFAULT_ROBOT, value_name = "ID")]
     pub(crate) robot: String,
+    /// The task that was taught
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// The operator's pseudonym
+    #[arg(long, value_name = "ID")]
+    pub(crate) operator: Option<String>,
     /// JSON report
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,7 +6,9 @@
 mod assets;
 mod cli;
 mod commands;
+mod feed;
 mod outcome;
+mod progress;
 mod sibling;
 mod signals;
 mod table;

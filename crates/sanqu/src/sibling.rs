@@ -18,10 +18,14 @@ pub(crate) fn find(program: &str) -> Result<PathBuf> {
     if beside.is_file() {
         return Ok(beside);
     }
-    let on_path = std::env::var_os("PATH").and_then(|path| std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file()));
+    let on_path = std::env::var_os("PATH")
+        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file()));
     match on_path {
         Some(file) => Ok(file),
-        None => bail!("the program {program} is neither beside sanqu nor on PATH; build it with `cargo build --bin {program}` or install it with `cargo install --path crates/{}`", program.replace('-', "_")),
+        None => bail!(
+            "the program {program} is neither beside sanqu nor on PATH; build it with `cargo build --bin {program}` or install it with `cargo install --path crates/{}`",
+            program.replace('-', "_")
+        ),
     }
 }
 

@@ -14,10 +14,10 @@ pub(crate) fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
         sender.send_replace(true);
         tracing::warn!("stopping: closing what is open (a second signal ends at once)");
-        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
         #[expect(clippy::exit, reason = "the user asked twice; the journal on disk is valid at any moment")]
         std::process::exit(1);
     });

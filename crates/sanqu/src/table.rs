@@ -1,12 +1,12 @@
 //! Tables and numbers for people.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, Table};
 
 /// A table with a header; columns named in `right` are aligned to the right.
 pub(crate) fn table(header: &[&str], right: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    table.load_preset(UTF8_BORDERS_ONLY).set_header(header.to_vec());
     for row in rows {
         table.add_row(row);
     }
@@ -50,7 +50,9 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (count, expect) in [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (123_456, "123 kB"), (4_180_456, "4.2 MB"), (5_000_000_000_000, "5.0 TB")] {
+        for (count, expect) in
+            [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (123_456, "123 kB"), (4_180_456, "4.2 MB"), (5_000_000_000_000, "5.0 TB")]
+        {
             assert_eq!(bytes(count), expect);
         }
         assert_eq!(seconds(7_016_000_000), "7.0 s");

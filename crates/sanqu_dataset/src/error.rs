@@ -58,6 +58,12 @@ pub enum DatasetError {
         /// What is wrong.
         message: String,
     },
+    /// Rows could not be written out.
+    #[error("the rows cannot be written: {source}")]
+    Print {
+        /// What is wrong: a value that has no text form, or the output's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The folder to export into holds something.
     #[error("{path}: exists and is not empty; choose another folder")]
     NotEmpty {
@@ -149,5 +155,11 @@ impl From<ModelError> for DatasetError {
 impl From<WireError> for DatasetError {
     fn from(error: WireError) -> Self {
         Self::Wire(Box::new(error))
+    }
+}
+
+impl DatasetError {
+    pub(crate) fn print(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Print { source: source.into() }
     }
 }

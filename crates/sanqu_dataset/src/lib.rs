@@ -11,4 +11,4 @@ mod sql;
 pub use error::DatasetError;
 pub use lerobot::{ActionSource, LerobotOptions, LerobotProgress, LerobotReport, SourceReport, export_lerobot};
 pub use rosbag::{DEFAULT_ROBOT, RosbagOptions, RosbagProgress, import_rosbag};
-pub use sql::{filter, sql};
+pub use sql::{filter, sql, write_csv, write_json, write_parquet, write_table};

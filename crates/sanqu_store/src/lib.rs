@@ -7,6 +7,7 @@
 
 mod control;
 mod decision;
+mod describe;
 mod episode;
 mod error;
 mod files;
@@ -22,6 +23,7 @@ mod verify;
 
 pub use control::{CONTROL_TOPIC, Control, EpisodeStart, Sample};
 pub use decision::{Decision, DecisionKind};
+pub use describe::describe_file;
 pub use episode::Episode;
 pub use error::StoreError;
 pub use journal::{JournalWriter, PAYLOAD_BYTES_MAX};

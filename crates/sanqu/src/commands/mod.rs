@@ -19,6 +19,8 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 
+pub(crate) use info::find as find_episode;
+
 use crate::assets::Assets;
 use crate::cli::{Cli, Export, Import, Robot, Verb};
 use crate::outcome::Outcome;
@@ -55,18 +57,23 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
 }
 
 /// A line (or several) of results on stdout.
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     writeln!(std::io::stdout().lock(), "{text}").context("cannot write to stdout")
 }
 
 /// A line of progress on stderr.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Progress that nobody can see is no reason to stop.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     // zenoh needs a multi-thread runtime.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sanqu").enable_all().build().context("cannot start the async runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("sanqu")
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
     runtime.block_on(future)
 }

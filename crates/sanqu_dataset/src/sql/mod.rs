@@ -15,6 +15,9 @@
 mod catalog;
 mod lazy;
 mod long;
+mod print;
+
+pub use print::{write_csv, write_json, write_parquet, write_table};
 
 use std::sync::Arc;
 

@@ -1,0 +1,54 @@
+//! `sanqu record`: the recorder as a program.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use sanqu_ingest::Node;
+use sanqu_record::{Recorder, RecorderConfig};
+use sanqu_store::Store;
+
+use crate::assets::Assets;
+use crate::cli::Record;
+use crate::outcome::Outcome;
+use crate::signals::{stop_on_signal, stopped};
+
+/// Records until SIGINT or SIGTERM, then closes and seals what is open.
+///
+/// # Errors
+/// When the endpoint cannot be opened, the store is locked or cannot be written.
+pub(crate) async fn run(args: &Record, assets: &Assets) -> Result<Outcome> {
+    ensure!(args.pre_roll.is_finite() && (0.0..=60.0).contains(&args.pre_roll), "--pre-roll {} is not within 0..60 s", args.pre_roll);
+    ensure!(args.flush_ms > 0 && args.sync_ms > 0, "--flush-ms and --sync-ms must be at least 1");
+    let stop = stop_on_signal()?;
+    let field = assets.field(&args.field)?;
+    let store = Store::open_or_create(&args.store, &field.field, &field.time_zone)
+        .with_context(|| format!("cannot open the store {}", args.store.display()))?;
+    let node = match &args.connect {
+        Some(endpoint) => Node::client(endpoint).await?,
+        None => Node::router(&args.listen).await?,
+    };
+    let stations = field.stations().count();
+    let name = field.field.to_string();
+    let config = RecorderConfig {
+        flush: Duration::from_millis(args.flush_ms),
+        sync: Duration::from_millis(args.sync_ms),
+        pre_roll: Duration::from_secs_f64(args.pre_roll),
+        allow_unknown: args.allow_unknown,
+        ..RecorderConfig::new(field, assets.robots(), store)
+    };
+    let recorder = Recorder::start(&node, config).await?;
+    // Scripts wait for this line; it names the real port.
+    super::print(&format!(
+        "recording field {name} ({stations} stations) into {}; listening on {}",
+        args.store.display(),
+        node.locators().join(" ")
+    ))?;
+    stopped(stop).await;
+    super::say("closing what is open and sealing; this can take a moment");
+    let manifests = recorder.shutdown().await?;
+    node.close().await?;
+    for manifest in &manifests {
+        super::print(&format!("sealed {} ({} streams)", manifest.episode, manifest.streams.len()))?;
+    }
+    Ok(Outcome::defects(manifests.iter().any(super::info::has_loss)))
+}

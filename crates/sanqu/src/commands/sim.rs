@@ -1,0 +1,127 @@
+//! `sanqu sim`: simulated robots on the bus, or a recorded episode published again.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sanqu_ingest::{Node, RobotPublisher};
+use sanqu_model::{FieldConfig, Id, RobotConfig, now_ns};
+use sanqu_sim::{CameraSpec, RunReport, SimRobot, SimSpec};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::assets::Assets;
+use crate::cli::Sim;
+use crate::feed;
+use crate::outcome::Outcome;
+use crate::signals::{stop_on_signal, stopped};
+
+/// Publishes until the time is over or a signal comes.
+///
+/// # Errors
+/// When the router does not answer, a robot is unknown, or the episode cannot be read.
+pub(crate) async fn run(args: &Sim, assets: &Assets) -> Result<Outcome> {
+    let signal = stop_on_signal()?;
+    let stop = stop_after(args.seconds, signal)?;
+    if let Some(what) = &args.from {
+        return feed::run(what, &args.store, &args.connect, stop).await;
+    }
+    ensure!(args.rate.is_finite() && (1.0..=5000.0).contains(&args.rate), "--rate {} is not within 1..5000 Hz", args.rate);
+    let field = assets.field(&args.field)?;
+    let robots = choose(&field, &args.robots)?;
+    super::say(&format!(
+        "simulating {} on {}",
+        robots.iter().map(|robot| robot.id.to_string()).collect::<Vec<_>>().join(", "),
+        args.connect
+    ));
+    let mut running = JoinSet::new();
+    for (index, robot) in robots.iter().enumerate() {
+        let seed = args.seed.wrapping_add(index as u64);
+        let robot = start(&field, robot, assets, &args.connect, args.rate, seed).await?;
+        running.spawn(robot.run(stop.clone()));
+    }
+    while let Some(report) = running.join_next().await {
+        super::print(&report.context("a simulated robot's task broke")??.to_string())?;
+    }
+    Ok(Outcome::Ok)
+}
+
+/// A simulated robot with its own zenoh session.
+pub(crate) struct Running {
+    node: Node,
+    publisher: RobotPublisher,
+    robot: SimRobot,
+}
+
+/// Makes a robot of the field ready to run: three cameras, joints and motors at `rate_hz`.
+///
+/// # Errors
+/// When its description is absent or the router does not answer.
+pub(crate) async fn start(
+    field: &FieldConfig,
+    robot: &RobotConfig,
+    assets: &Assets,
+    connect: &str,
+    rate_hz: f64,
+    seed: u64,
+) -> Result<Running> {
+    let cameras = ["head", "wrist-left", "wrist-right"].map(|name| CameraSpec { name: name.to_owned(), width: 320, height: 240, fps: 30 });
+    let spec = SimSpec {
+        field: field.field.clone(),
+        robot: robot.id.clone(),
+        model_dir: assets.robot(&robot.model)?,
+        rate_hz,
+        cameras: cameras.to_vec(),
+        seed,
+    };
+    let node = Node::client(connect).await?;
+    let sim = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {}", robot.id))?;
+    // Any number that another start of this robot will not have; 53 bits survive every JSON reader.
+    let boot = u64::try_from(now_ns()).unwrap_or(0) & ((1 << 53) - 1);
+    let publisher = RobotPublisher::declare(&node, &field.field, &robot.id, boot, sim.descriptions()).await?;
+    Ok(Running { node, publisher, robot: sim })
+}
+
+impl Running {
+    /// Runs until `stop` becomes true.
+    ///
+    /// # Errors
+    /// When publishing or drawing fails.
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) -> Result<RunReport> {
+        let report = sanqu_sim::run(self.robot, &self.publisher, stop).await?;
+        self.publisher.close().await?;
+        self.node.close().await?;
+        Ok(report)
+    }
+}
+
+/// Robots by id, or all of the field.
+fn choose<'a>(field: &'a FieldConfig, names: &str) -> Result<Vec<&'a RobotConfig>> {
+    if names == "all" {
+        return Ok(field.robots.iter().collect());
+    }
+    let mut robots = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        let id = Id::new("robot", name)?;
+        match field.robot(&id) {
+            Some(robot) => robots.push(robot),
+            None => {
+                let known: Vec<String> = field.robots.iter().map(|robot| robot.id.to_string()).collect();
+                bail!("field {} has no robot {id}; it has {}", field.field, known.join(", "));
+            }
+        }
+    }
+    Ok(robots)
+}
+
+/// True at the signal or after `seconds`.
+fn stop_after(seconds: Option<f64>, signal: watch::Receiver<bool>) -> Result<watch::Receiver<bool>> {
+    let Some(seconds) = seconds else { return Ok(signal) };
+    ensure!(seconds.is_finite() && seconds > 0.0, "--seconds {seconds} is not a positive number");
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_secs_f64(seconds)) => (),
+            () = stopped(signal) => (),
+        }
+        sender.send_replace(true);
+    });
+    Ok(receiver)
+}

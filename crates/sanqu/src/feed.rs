@@ -1,0 +1,233 @@
+//! A recorded episode back onto the bus: `sanqu sim --from`.
+//!
+//! Samples are sent at the pace at which they were captured. Their capture times are moved by one constant, so that the
+//! first of them is now: a recorder that listens cuts episodes by capture time, and its clock runs today. Every stream
+//! says in its facts which episode it is from and by how much it was moved.
+
+use std::iter::Peekable;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, RecordBatch, UInt64Array};
+use arrow_select::concat::concat;
+use arrow_select::take::take;
+use sanqu_ingest::{Node, RobotPublisher};
+use sanqu_model::{Id, Quantity, RUN, StreamDescription, StreamEntry, T, VIDEO_DATA, VIDEO_KEYFRAME, now_ns};
+use sanqu_sim::{EpisodeFeed, FeedItem};
+use sanqu_store::Episode;
+use sanqu_store::mp4::Mp4Reader;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::commands::{find_episode, print, say};
+use crate::outcome::Outcome;
+
+/// How much time one payload of rows covers, as live robots send them.
+const PAYLOAD_NS: i64 = 20_000_000;
+/// Time between declaring the streams and the first sample, so that recorders and viewers know them.
+const LEAD_NS: i64 = 1_000_000_000;
+
+type Items = Box<dyn Iterator<Item = Result<FeedItem>> + Send>;
+
+/// Publishes every recorded stream of an episode until its end or `stop`.
+///
+/// # Errors
+/// When the episode cannot be read or the router does not answer.
+pub(crate) async fn run(what: &str, store: &Path, connect: &str, stop: watch::Receiver<bool>) -> Result<Outcome> {
+    let episode = find_episode(what, store)?;
+    let manifest = episode.manifest();
+    let first_t_ns = manifest.streams.iter().filter_map(|entry| entry.first_t_ns).min();
+    let first_t_ns = first_t_ns.with_context(|| format!("episode {} has no rows to publish", manifest.episode))?;
+    let shift_ns = now_ns() + LEAD_NS - first_t_ns;
+    say(&format!("publishing episode {} on {connect}; capture times moved by {shift_ns} ns", manifest.episode));
+    let mut running = JoinSet::new();
+    for robot in &manifest.robots {
+        let entries: Vec<&StreamEntry> = manifest.streams.iter().filter(|entry| entry.robot == robot.robot).collect();
+        let descriptions = entries.iter().map(|entry| describe(&episode, entry, shift_ns)).collect();
+        let streams = entries.iter().map(|entry| stream(&episode, entry, shift_ns)).collect::<Result<Vec<_>>>()?;
+        running.spawn(publish(connect.to_owned(), manifest.field.clone(), robot.robot.clone(), descriptions, merge(streams), stop.clone()));
+    }
+    while let Some(report) = running.join_next().await {
+        print(&report.context("a publisher's task broke")??)?;
+    }
+    Ok(Outcome::Ok)
+}
+
+async fn publish(
+    connect: String,
+    field: Id,
+    robot: Id,
+    descriptions: Vec<StreamDescription>,
+    items: Items,
+    stop: watch::Receiver<bool>,
+) -> Result<String> {
+    let node = Node::client(&connect).await?;
+    let boot = u64::try_from(now_ns()).unwrap_or(0) & ((1 << 53) - 1);
+    let publisher = RobotPublisher::declare(&node, &field, &robot, boot, descriptions).await?;
+    let report = EpisodeFeed::new(items).run(&publisher, stop).await?;
+    publisher.close().await?;
+    node.close().await?;
+    Ok(format!("{robot}: {report}"))
+}
+
+fn describe(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> StreamDescription {
+    let mut facts = entry.facts.clone();
+    facts.insert("published_from".to_owned(), episode.manifest().episode.to_string());
+    facts.insert("capture_times_moved_by_ns".to_owned(), shift_ns.to_string());
+    StreamDescription {
+        stream: entry.stream.clone(),
+        encoding: entry.encoding.clone(),
+        rate_hz: entry.nominal_rate_hz,
+        clock: entry.clock.id,
+        quantities: entry.quantities.clone(),
+        facts,
+    }
+}
+
+/// The payloads of one stream in file order.
+fn stream(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> Result<Items> {
+    let path = episode.file(entry, "parquet").with_context(|| format!("stream {} has no Parquet file", entry.stream))?;
+    let batches = episode.read(entry, None)?;
+    let description = Arc::new(describe(episode, entry, shift_ns));
+    if let Some(video) = episode.file(entry, "mp4") {
+        let mut frames = Frames { reader: Mp4Reader::open(&video)?, next: 0 };
+        let items = batches.map(move |batch| video_items(&batch?, &path, &mut frames, &description, shift_ns));
+        return Ok(flatten(items));
+    }
+    let kind = entry.stream.kind();
+    let items = batches.map(move |batch| {
+        let batch = batch?;
+        if kind.is_picture() || description.quantities.is_empty() {
+            verbatim_items(&batch, &path, &description, shift_ns)
+        } else {
+            row_items(&batch, &path, &description, shift_ns)
+        }
+    });
+    Ok(flatten(items))
+}
+
+fn flatten(batches: impl Iterator<Item = Result<Vec<FeedItem>>> + Send + 'static) -> Items {
+    Box::new(batches.flat_map(|batch| match batch {
+        Ok(items) => items.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    }))
+}
+
+struct Frames {
+    reader: Mp4Reader,
+    next: usize,
+}
+
+fn video_items(
+    batch: &RecordBatch,
+    path: &Path,
+    frames: &mut Frames,
+    description: &StreamDescription,
+    shift_ns: i64,
+) -> Result<Vec<FeedItem>> {
+    let keyframes = column(batch, path, VIDEO_KEYFRAME)?
+        .as_boolean_opt()
+        .with_context(|| format!("{}: column keyframe is not boolean", path.display()))?
+        .clone();
+    times(batch, path)?
+        .iter()
+        .enumerate()
+        .map(|(row, t_ns)| {
+            let payload = frames.reader.frame(frames.next)?;
+            frames.next += 1;
+            Ok(item(description, 1, t_ns + shift_ns, keyframes.value(row), payload))
+        })
+        .collect()
+}
+
+fn verbatim_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, shift_ns: i64) -> Result<Vec<FeedItem>> {
+    let data = column(batch, path, VIDEO_DATA)?;
+    times(batch, path)?
+        .iter()
+        .enumerate()
+        .map(|(row, t_ns)| {
+            let bytes = data
+                .as_binary_opt::<i32>()
+                .map(|data| data.value(row))
+                .or_else(|| data.as_string_opt::<i32>().map(|data| data.value(row).as_bytes()));
+            let bytes = bytes.with_context(|| format!("{}: column data has type {}", path.display(), data.data_type()))?;
+            Ok(item(description, 1, t_ns + shift_ns, true, bytes.to_vec()))
+        })
+        .collect()
+}
+
+fn row_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, shift_ns: i64) -> Result<Vec<FeedItem>> {
+    let t_ns = times(batch, path)?;
+    let runs = column(batch, path, RUN)?;
+    let runs = runs
+        .as_primitive_opt::<arrow_array::types::UInt32Type>()
+        .with_context(|| format!("{}: column run is not UInt32", path.display()))?;
+    let columns = description.quantities.iter().map(|quantity| rows_of(batch, path, quantity)).collect::<Result<Vec<_>>>()?;
+    let mut items = Vec::new();
+    let mut first = 0;
+    while first < t_ns.len() {
+        let belongs = |row: usize| (0..PAYLOAD_NS).contains(&(t_ns[row] - t_ns[first])) && runs.value(row) == runs.value(first);
+        let rows = (first..t_ns.len()).take_while(|row| belongs(*row)).count();
+        let moved: Vec<i64> = t_ns[first..first + rows].iter().map(|t_ns| t_ns + shift_ns).collect();
+        let payload = sanqu_wire::encode_rows(description, &moved, columns.iter().map(|column| column.slice(first, rows)).collect())?;
+        items.push(item(description, u32::try_from(rows)?, moved[0], false, payload));
+        first += rows;
+    }
+    Ok(items)
+}
+
+/// A quantity's columns, one per element, turned back into one fixed-size list a row; values are moved, not converted.
+fn rows_of(batch: &RecordBatch, path: &Path, quantity: &Quantity) -> Result<ArrayRef> {
+    let schema = batch.schema();
+    let meta = |field: &arrow_schema::Field, key: &str| field.metadata().get(key).cloned();
+    let columns: Vec<&dyn Array> = quantity
+        .elements
+        .iter()
+        .map(|element| {
+            let wanted = |field: &arrow_schema::Field| {
+                meta(field, "quantity").as_ref() == Some(&quantity.name) && meta(field, "element").as_ref() == Some(element)
+            };
+            let index = schema.fields().iter().position(|field| wanted(field));
+            let index = index.with_context(|| format!("{}: no column for {}.{}", path.display(), element, quantity.name))?;
+            Ok(batch.column(index).as_ref())
+        })
+        .collect::<Result<_>>()?;
+    let (rows, width) = (batch.num_rows() as u64, columns.len() as u64);
+    let order = UInt64Array::from_iter_values((0..rows).flat_map(|row| (0..width).map(move |element| element * rows + row)));
+    let values = take(&concat(&columns)?, &order, None)?;
+    let arrow_schema::DataType::FixedSizeList(item, size) = quantity.field().data_type().clone() else {
+        anyhow::bail!("quantity {} is no list", quantity.name);
+    };
+    Ok(Arc::new(FixedSizeListArray::try_new(item, size, values, None)?))
+}
+
+fn item(description: &StreamDescription, rows: u32, capture_ns: i64, keyframe: bool, payload: Vec<u8>) -> FeedItem {
+    FeedItem { due_ns: capture_ns, stream: description.stream.clone(), rows, capture_ns, keyframe, payload }
+}
+
+fn column<'a>(batch: &'a RecordBatch, path: &Path, name: &str) -> Result<&'a ArrayRef> {
+    batch.column_by_name(name).with_context(|| format!("{}: no column {name}", path.display()))
+}
+
+fn times(batch: &RecordBatch, path: &Path) -> Result<Vec<i64>> {
+    let t = column(batch, path, T)?;
+    let t = t
+        .as_primitive_opt::<TimestampNanosecondType>()
+        .with_context(|| format!("{}: column t has type {}", path.display(), t.data_type()))?;
+    ensure!(t.null_count() == 0, "{}: column t has nulls", path.display());
+    Ok(t.values().to_vec())
+}
+
+/// All streams in order of due time; each stream keeps its own order.
+fn merge(streams: Vec<Items>) -> Items {
+    let mut streams: Vec<Peekable<Items>> = streams.into_iter().map(Iterator::peekable).collect();
+    Box::new(std::iter::from_fn(move || {
+        // An error is due at once.
+        let due = |stream: &mut Peekable<Items>| stream.peek().map(|item| item.as_ref().map_or(i64::MIN, |item| item.due_ns));
+        let next = streams.iter_mut().enumerate().filter_map(|(index, stream)| Some((due(stream)?, index))).min()?.1;
+        streams[next].next()
+    }))
+}
