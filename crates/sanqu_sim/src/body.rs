@@ -98,9 +98,13 @@ impl Body {
         // Mass and first moment of everything that hangs on each link, itself included.
         let weights = &mut moment.weights;
         weights.clear();
-        weights.extend(self.model.links().iter().zip(poses.iter().zip(&self.link_from_com)).map(|(link, (pose, com))| {
-            (link.mass_kg, (pose * com).coords * link.mass_kg)
-        }));
+        weights.extend(
+            self.model
+                .links()
+                .iter()
+                .zip(poses.iter().zip(&self.link_from_com))
+                .map(|(link, (pose, com))| (link.mass_kg, (pose * com).coords * link.mass_kg)),
+        );
         for link in (1..weights.len()).rev() {
             let (mass, first) = weights[link];
             if let Some(parent) = self.model.links()[link].parent {

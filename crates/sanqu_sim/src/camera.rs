@@ -177,12 +177,6 @@ impl SimCamera {
         self.painter.draw(&mut self.canvas, &things, &camera_from_world, self.focal_px);
         Ok(())
     }
-
-    /// The picture drawn last.
-    #[cfg(test)]
-    pub(crate) fn canvas(&self) -> &Canvas {
-        &self.canvas
-    }
 }
 
 fn optical_axes() -> UnitQuaternion<f64> {

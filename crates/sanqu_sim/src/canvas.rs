@@ -140,8 +140,7 @@ mod tests {
     fn check(corners: &[[f32; 2]], expect: &str) {
         let mut canvas = Canvas::new(8, 4);
         canvas.fill_convex(corners, Yuv::from_rgb([1.0, 1.0, 1.0]));
-        let found: Vec<String> =
-            canvas.y.chunks(8).map(|row| row.iter().map(|y| if *y == 235 { '#' } else { '.' }).collect()).collect();
+        let found: Vec<String> = canvas.y.chunks(8).map(|row| row.iter().map(|y| if *y == 235 { '#' } else { '.' }).collect()).collect();
         assert_eq!(found.join(" "), expect);
     }
 

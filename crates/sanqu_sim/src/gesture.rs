@@ -140,12 +140,7 @@ const INSPECTION: Gesture = Gesture {
         },
         STAND,
     ],
-    weight_shift: &[
-        ("L_hip_roll_joint", 1.0),
-        ("R_hip_roll_joint", 1.0),
-        ("L_ankle_roll_joint", -1.0),
-        ("R_ankle_roll_joint", -1.0),
-    ],
+    weight_shift: &[("L_hip_roll_joint", 1.0), ("R_hip_roll_joint", 1.0), ("L_ankle_roll_joint", -1.0), ("R_ankle_roll_joint", -1.0)],
 };
 
 /// 夸父 explains three panels: welcome, left, a bow with the knees, right, both hands. Shoulder pitch - is forward, shoulder
@@ -198,8 +193,8 @@ const GUIDE: Gesture = Gesture {
             hold_secs: 0.5,
             offsets: &[
                 // A little more than the knees need: the torso leans forward, as in a bow.
-                ("leg_l3_joint", -0.275),
-                ("leg_r3_joint", -0.275),
+                ("leg_l3_joint", -0.295),
+                ("leg_r3_joint", -0.295),
                 ("leg_l4_joint", 0.40),
                 ("leg_r4_joint", 0.40),
                 ("leg_l5_joint", -0.20),

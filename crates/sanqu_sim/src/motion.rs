@@ -138,11 +138,7 @@ fn shortest_secs(model: &RobotModel, from: &[f64], to: &[f64]) -> f64 {
 /// Position, speed and acceleration at `x` in 0..1 of the smoothest move from 0 to 1.
 fn minimum_jerk(x: f64) -> (f64, f64, f64) {
     let square = x * x;
-    (
-        square * x * (10.0 - 15.0 * x + 6.0 * square),
-        square * (30.0 - 60.0 * x + 30.0 * square),
-        x * (60.0 - 180.0 * x + 120.0 * square),
-    )
+    (square * x * (10.0 - 15.0 * x + 6.0 * square), square * (30.0 - 60.0 * x + 30.0 * square), x * (60.0 - 180.0 * x + 120.0 * square))
 }
 
 #[cfg(test)]

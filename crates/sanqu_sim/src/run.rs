@@ -34,7 +34,6 @@ pub async fn run(robot: SimRobot, publisher: &RobotPublisher, mut stop: watch::R
     let mut samples = Vec::new();
     let outcome = loop {
         tokio::select! {
-            biased;
             () = stopped(&mut stop) => break Ok(()),
             () = pace.wait(telemetry.next_ns()) => {
                 if let Err(error) = telemetry.advance(pace.now_ns(), &mut samples) {

@@ -79,11 +79,8 @@ impl Telemetry {
         let axes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let framed = |quantity: Quantity, frame: &str| Quantity { frame: frame.to_owned(), ..quantity };
         let typed = |name: &str, value_type, unit: &str| Quantity { value_type, ..Quantity::f64(name, unit, &motors) };
-        let joint = vec![
-            Quantity::f64("pos", "rad", &joints),
-            Quantity::f64("vel", "rad/s", &joints),
-            Quantity::f64("effort", "N·m", &joints),
-        ];
+        let joint =
+            vec![Quantity::f64("pos", "rad", &joints), Quantity::f64("vel", "rad/s", &joints), Quantity::f64("effort", "N·m", &joints)];
         let motor = vec![
             Quantity::f64("pos", "rad", &motors),
             Quantity::f64("vel", "rad/s", &motors),
@@ -99,7 +96,12 @@ impl Telemetry {
         ];
         let command = vec![Quantity::f64("pos", "rad", &joints)];
         let mut telemetry = Self {
-            joint: stream("joint", rate_hz, joint, &[("joint_encoder_bits", "20"), ("effort_model", "gravity and inertia of point masses")])?,
+            joint: stream(
+                "joint",
+                rate_hz,
+                joint,
+                &[("joint_encoder_bits", "20"), ("effort_model", "gravity and inertia of point masses")],
+            )?,
             motor: stream("motor", rate_hz, motor, &[("motor_encoder_bits", "17"), ("torque_side", "rotor")])?,
             imu: stream("imu/torso", rate_hz, imu, &[])?,
             command: stream("command", COMMAND_HZ, command, &[("lead_ms", "60")])?,

@@ -90,7 +90,11 @@ impl Painter {
 
     fn project(&mut self, canvas: &Canvas, focal_px: f64) {
         self.pixels.clear();
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "pixels of a picture; f32 is enough to fill polygons")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "pixels of a picture; f32 is enough to fill polygons"
+        )]
         self.pixels.extend(self.clipped.iter().map(|p| {
             let (x, y) = (p.x / p.z * focal_px, p.y / p.z * focal_px);
             [(x + canvas.width() as f64 / 2.0) as f32, (y + canvas.height() as f64 / 2.0) as f32]

@@ -47,6 +47,8 @@ fn collect(
     })
 }
 
+fn can_be_spawned<F: Future + Send>(_: &F) {}
+
 fn check_contiguous(headers: &BTreeMap<String, Vec<SampleHeader>>) {
     for (stream, headers) in headers {
         let mut next = 0;
@@ -66,10 +68,11 @@ async fn a_robot_on_the_bus_keeps_the_order_of_every_stream() {
     let streams = robot.descriptions().len();
     let bus = bus(&spec.robot, robot.descriptions()).await;
     let (stop, stopped) = watch::channel(false);
-    let received = collect(bus.intake, stop, move |headers| {
-        headers.len() == streams && headers.values().all(|headers| headers.len() >= 20)
-    });
-    let report: RunReport = sanqu_sim::run(robot, &bus.publisher, stopped).await.unwrap();
+    let received =
+        collect(bus.intake, stop, move |headers| headers.len() == streams && headers.values().all(|headers| headers.len() >= 20));
+    let running = sanqu_sim::run(robot, &bus.publisher, stopped);
+    can_be_spawned(&running);
+    let report: RunReport = running.await.unwrap();
     let headers = received.await.unwrap();
     check_contiguous(&headers);
     assert!(headers["joint"][0].capture_ns == begun_ns, "the schedule begins at the robot's own start");
@@ -90,7 +93,9 @@ async fn an_episode_is_fed_at_its_own_pace_and_in_order() {
     let received = collect(bus.intake, stop, move |headers| headers.values().map(Vec::len).sum::<usize>() == count);
     let begun_ns = now_ns();
     let items = samples.clone().into_iter().map(Ok::<FeedItem, SimError>);
-    let report = EpisodeFeed::new(items).run(&bus.publisher, stopped).await.unwrap();
+    let running = EpisodeFeed::new(items).run(&bus.publisher, stopped);
+    can_be_spawned(&running);
+    let report = running.await.unwrap();
     assert!(now_ns() - begun_ns >= span_ns, "it was faster than the recording");
     let headers = received.await.unwrap();
     check_contiguous(&headers);

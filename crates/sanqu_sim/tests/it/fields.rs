@@ -12,7 +12,8 @@ fn the_desk_has_one_robot_for_each_of_the_two_tasks() {
     let field = read("desk.toml");
     assert_eq!(field.field.as_str(), "desk");
     assert_eq!(field.zones.iter().map(|zone| zone.name.as_str()).collect::<Vec<_>>(), ["工业智造", "智慧家庭", "商业服务"]);
-    let stations: Vec<_> = field.stations().map(|place| (place.station.id.as_str(), place.scene.id.as_str(), place.station.robots[0].as_str())).collect();
+    let stations: Vec<_> =
+        field.stations().map(|place| (place.station.id.as_str(), place.scene.id.as_str(), place.station.robots[0].as_str())).collect();
     assert_eq!(stations, [("a01", "vehicle-inspection", "walker-s-01"), ("c01", "guided-tour", "kuavo-01")]);
     assert!(field.tasks.iter().all(|task| !task.prompt.is_empty() && !task.prompt_zh.is_empty()));
     assert!(field.robots.iter().any(|robot| robot.name.contains("夸父")));

@@ -66,11 +66,14 @@ fn limits_speeds_and_efforts_are_kept_for_a_minute_and_arms_move() {
         let mut robot = robot(which, &[]);
         let samples = robot.advance(START_NS + 60 * SECOND_NS).unwrap();
         let joint = Rows::of(&samples, "joint");
-        let (pos, vel, effort) = (joint.values::<Float64Type>("pos"), joint.values::<Float64Type>("vel"), joint.values::<Float64Type>("effort"));
+        let (pos, vel, effort) =
+            (joint.values::<Float64Type>("pos"), joint.values::<Float64Type>("vel"), joint.values::<Float64Type>("effort"));
         assert!(pos.len() >= 29_990);
         let mut moved = 0;
         for (index, limits) in model.joints().iter().enumerate() {
-            let column = |rows: &[Vec<f64>]| rows.iter().map(|row| row[index]).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+            let column = |rows: &[Vec<f64>]| {
+                rows.iter().map(|row| row[index]).fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)))
+            };
             let (low, high) = column(&pos);
             assert!(low >= limits.lower && high <= limits.upper, "{}: {low}..{high} of {}..{}", limits.name, limits.lower, limits.upper);
             let (slow, fast) = column(&vel);
@@ -130,7 +133,7 @@ fn motors_turn_by_the_signed_ratio_and_wind_up_a_little() {
             if range > 0.2 {
                 checked += 1;
                 let error = slope / (drive.sign * drive.ratio) - 1.0;
-                eprintln!("{} {:.4} %", drive.motor, error*100.0);
+                assert!(error.abs() < 0.002, "{}: slope {slope} against {}", drive.motor, drive.sign * drive.ratio);
             }
         }
         assert!(checked >= 8, "{which:?}: only {checked} drives move enough");

@@ -43,7 +43,8 @@ fn every_frame_carries_its_number_after_compression() {
 #[test]
 fn decoding_can_begin_at_every_keyframe() {
     let mut robot = robot(ROBOTS[0], &cameras(320, 240)[..1]);
-    let samples: Vec<_> = robot.advance(START_NS + 3 * SECOND_NS).unwrap().into_iter().filter(|s| s.stream.as_str() == "camera/head").collect();
+    let samples: Vec<_> =
+        robot.advance(START_NS + 3 * SECOND_NS).unwrap().into_iter().filter(|s| s.stream.as_str() == "camera/head").collect();
     for (index, sample) in samples.iter().enumerate() {
         assert_eq!(sample.keyframe, index % GOP as usize == 0, "frame {index}");
         assert_eq!(sanqu_wire::h264::is_keyframe(&sample.payload), sample.keyframe, "frame {index}");
@@ -64,7 +65,8 @@ fn cameras_run_freely_within_a_millisecond_of_their_rhythm() {
     let samples = robot.advance(START_NS + 10 * SECOND_NS).unwrap();
     let mut phases_ns = Vec::new();
     for name in ["head", "wrist-left", "wrist-right"] {
-        let times_ns: Vec<i64> = samples.iter().filter(|s| s.stream.leaf() == name && s.stream.as_str().starts_with("camera")).map(|s| s.capture_ns).collect();
+        let times_ns: Vec<i64> =
+            samples.iter().filter(|s| s.stream.leaf() == name && s.stream.as_str().starts_with("camera")).map(|s| s.capture_ns).collect();
         let phase_ns = times_ns[0] - START_NS;
         for (index, t_ns) in times_ns.iter().enumerate() {
             let off_ns = t_ns - times_ns[0] - (index as f64 * 1e9 / 30.0) as i64;
