@@ -312,3 +312,28 @@ fn message_encoding(encoding: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A device that is always full stands in for a full disk.
+    #[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
+    #[test]
+    fn a_writer_that_failed_stays_failed() {
+        let path = Path::new("/dev/full");
+        let Ok(file) = File::options().write(true).open(path) else {
+            eprintln!("SKIPPED a_writer_that_failed_stays_failed: there is no /dev/full");
+            return;
+        };
+        let mut journal = JournalWriter::begin(file, path).unwrap();
+        let event = Control::Event { t_ns: 0, name: "mark".to_owned(), text: String::new() };
+        journal.control(&event).unwrap();
+        let StoreError::Io { source, .. } = journal.flush().unwrap_err() else { panic!("the system's error is kept") };
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        for again in [journal.control(&event), journal.flush(), journal.sync(), journal.finish().map(drop)] {
+            let error = again.unwrap_err();
+            assert!(matches!(error, StoreError::WriterFailed { .. }) && error.to_string().contains("/dev/full"), "{error}");
+        }
+    }
+}

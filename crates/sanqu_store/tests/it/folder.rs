@@ -1,0 +1,70 @@
+use std::fs;
+
+use sanqu_store::{Decision, DecisionKind, Store, StoreError};
+
+use crate::fixture::{BOOT, Bench, Message, id, record};
+
+#[test]
+fn episodes_are_found_by_prefix() {
+    let bench = Bench::new();
+    for number in [1, 2, u128::MAX] {
+        bench.seal(&record(&bench, number, &[Message::joint(BOOT, 0, 1)], 1));
+    }
+    let open = bench.journal(3);
+    let ids: Vec<String> = bench.store.episodes().unwrap().iter().map(|e| e.manifest().episode.to_string()).collect();
+    assert_eq!(bench.store.find("last").unwrap().manifest().episode.to_string(), ids[2]);
+    assert_eq!(bench.store.find(&ids[2][..11].to_lowercase()).unwrap().manifest().episode.to_string(), ids[2]);
+    let ambiguous = bench.store.find(&ids[0][..20]).unwrap_err().to_string();
+    assert!(ambiguous.contains(&ids[0]) && ambiguous.contains(&ids[1]) && !ambiguous.contains(&ids[2]), "{ambiguous}");
+    assert!(matches!(bench.store.find("7ZZ"), Err(StoreError::NoEpisode { .. })));
+    let states: Vec<bool> = bench.store.episode_states().unwrap().iter().map(|state| state.open).collect();
+    assert_eq!(states, [false, false, true, false]);
+    drop(open);
+}
+
+#[test]
+fn a_store_belongs_to_one_field() {
+    let bench = Bench::new();
+    let error = Store::open_or_create(bench.store.root(), &id("qingdao"), "Asia/Shanghai").unwrap_err().to_string();
+    assert!(error.contains("belongs to field desk, not qingdao"), "{error}");
+    let elsewhere = bench.folder.path().join("elsewhere");
+    assert!(Store::open_or_create(&elsewhere, &id("desk"), "Asia/Qingdao").is_err() && !elsewhere.exists());
+    assert!(Store::open(&elsewhere).unwrap_err().to_string().contains("elsewhere"));
+}
+
+#[test]
+fn decisions_are_only_added() {
+    let bench = Bench::new();
+    bench.seal(&record(&bench, 1, &[Message::joint(BOOT, 0, 1)], 1));
+    let episode = bench.last();
+    let decide = |kind, reason: &str| Decision { kind, who: "op-07".to_owned(), reason: reason.to_owned(), at_ns: 5 };
+    let (keep, undo) = (decide(DecisionKind::Keep, "好"), decide(DecisionKind::Undo, "mistake"));
+    episode.append_decision(&keep).unwrap();
+    // A crash in the middle of a line: never acknowledged, so it may go.
+    let path = episode.dir().join("decisions.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}{{\"kind\":\"disc")).unwrap();
+    assert_eq!(episode.decisions().unwrap(), std::slice::from_ref(&keep));
+    episode.append_decision(&undo).unwrap();
+    assert_eq!(episode.decisions().unwrap(), [keep, undo]);
+    fs::write(&path, "{}\n").unwrap();
+    assert!(episode.decisions().unwrap_err().to_string().contains("line 1"));
+}
+
+#[test]
+fn robot_descriptions_are_kept_by_content() {
+    let bench = Bench::new();
+    let source = bench.folder.path().join("walker-s");
+    fs::create_dir_all(source.join("meshes")).unwrap();
+    fs::write(source.join("robot.urdf"), "<robot name=\"w\"/>").unwrap();
+    fs::write(source.join("meshes/leg.stl"), [1, 2, 3]).unwrap();
+    let hash = bench.store.snapshot_robot(&source).unwrap();
+    assert_eq!(bench.store.snapshot_robot(&source).unwrap(), hash);
+    assert_eq!(fs::read(bench.store.robot_folder(&hash).join("meshes/leg.stl")).unwrap(), [1, 2, 3]);
+    fs::write(source.join("robot.urdf"), "<robot name=\"v\"/>").unwrap();
+    assert_ne!(bench.store.snapshot_robot(&source).unwrap(), hash);
+    assert!(sanqu_store::verify(bench.store.root()).unwrap().is_sound());
+    fs::write(bench.store.robot_folder(&hash).join("robot.urdf"), "changed").unwrap();
+    assert!(!sanqu_store::verify(bench.store.root()).unwrap().is_sound());
+    assert!(bench.store.snapshot_robot(&bench.folder.path().join("missing")).is_err());
+}

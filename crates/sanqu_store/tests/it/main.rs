@@ -1,0 +1,11 @@
+//! The store through its public face: journals are written as a recorder does, then sealed, damaged, repaired and read.
+
+#![expect(clippy::unwrap_used, reason = "the lint's exemption for tests does not reach their fixtures")]
+
+mod fixture;
+mod folder;
+mod ledger;
+mod sealing;
+mod torn;
+mod verifying;
+mod video;

@@ -1,0 +1,264 @@
+use std::fs;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
+use sanqu_model::StreamDescription;
+use sanqu_store::{Control, JournalWriter, Sample, SealStage, StoreError, seal, verify};
+use sanqu_wire::{ENCODING_JPEG, ENCODING_JSON, SampleHeader};
+
+use crate::fixture::{BOOT, Bench, JOINTS, Message, describe, id, joint_entry, key, ledger, position, record, start, stop, t_ns};
+use crate::fixture::{START_NS, contents};
+
+fn messages(count: u64) -> Vec<Message> {
+    (0..count).map(|n| Message::joint(BOOT, n * 10, 10)).collect()
+}
+
+#[test]
+fn values_come_back_bit_for_bit() {
+    let bench = Bench::new();
+    let journal = record(&bench, 1, &messages(600), 6000);
+    let mut stages = Vec::new();
+    let manifest = seal(&bench.store, &journal, &mut |progress| stages.push(progress.stage)).unwrap();
+    assert_eq!(stages.first(), Some(&SealStage::Index));
+    assert!(stages.contains(&SealStage::Write) && stages.contains(&SealStage::ReadBack));
+    assert!(!journal.exists(), "the journal goes when the episode is proved");
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.rows, entry.expected, entry.received, entry.duplicates), (6000, Some(6000), 6000, 0));
+    assert_eq!((entry.first_t_ns, entry.last_t_ns), (Some(START_NS), Some(t_ns(5999))));
+    assert!((entry.rate_hz - 500.0).abs() < 1e-6, "{}", entry.rate_hz);
+    assert_eq!((entry.clock.id, entry.clock.offset_ns), (1, 2_500_000));
+    assert!(entry.declared && entry.facts.is_empty(), "{:?}", entry.facts);
+    let episode = bench.last();
+    assert!(episode.dir().ends_with(format!("episodes/date=2025-11-22/station=a01/{}", manifest.episode)), "the field's day");
+    let batches: Vec<RecordBatch> = episode.read(entry, None).unwrap().map(Result::unwrap).collect();
+    let mut seq = 0;
+    for batch in &batches {
+        let names: Vec<&str> = batch.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
+        let expected = [
+            "t",
+            "t_recv",
+            "seq",
+            "run",
+            "l_knee_pitch.pos",
+            "r_knee_pitch.pos",
+            "head.pos",
+            "l_knee_pitch.err",
+            "r_knee_pitch.err",
+            "head.err",
+        ];
+        assert_eq!(names, expected);
+        let meta = batch.schema_ref().field(4).metadata();
+        assert_eq!((meta["unit"].as_str(), meta["frame"].as_str(), meta["element"].as_str()), ("rad", "base_link", JOINTS[0]));
+        for row in 0..batch.num_rows() {
+            assert_eq!(batch.column(0).as_primitive::<TimestampNanosecondType>().value(row), t_ns(seq));
+            assert_eq!(batch.column(2).as_primitive::<UInt64Type>().value(row), seq);
+            for element in 0..JOINTS.len() {
+                let found = batch.column(4 + element).as_primitive::<Float64Type>().value(row);
+                assert_eq!(found.to_bits(), position(seq, element).to_bits(), "row {seq}, element {element}");
+                let error = batch.column(7 + element).as_primitive::<UInt32Type>().value(row);
+                assert_eq!(u64::from(error), seq * 10 + element as u64);
+            }
+            seq += 1;
+        }
+    }
+    assert_eq!(seq, 6000);
+    let report = verify(bench.store.root()).unwrap();
+    assert_eq!((report.episodes, report.rows, report.issues.as_slice()), (1, 6000, &[][..]));
+}
+
+#[test]
+fn series_and_cursor_read_any_type() {
+    let bench = Bench::new();
+    bench.seal(&record(&bench, 1, &messages(20), 200));
+    let episode = bench.last();
+    let entry = episode.stream(&id("walker-s-01"), "joint").unwrap();
+    let errors = episode.series(entry, "err").unwrap();
+    assert_eq!((errors.rows(), errors.names.as_slice()), (200, JOINTS.map(str::to_owned).as_slice()));
+    assert_eq!(errors.row(42), [420.0, 421.0, 422.0]);
+    let cursor = errors.cursor();
+    let sampled = cursor.at(t_ns(42) + 7).unwrap();
+    assert_eq!((sampled.row, sampled.age_ns, sampled.values), (42, 7, [420.0, 421.0, 422.0].as_slice()));
+    assert_eq!(cursor.at(START_NS - 1), None);
+    let unknown = episode.series(entry, "torque").unwrap_err().to_string();
+    assert!(unknown.contains("torque") && unknown.contains("pos, err"), "{unknown}");
+    let picked: Vec<RecordBatch> = episode.read(entry, Some(&["seq", "head.pos"])).unwrap().map(Result::unwrap).collect();
+    assert_eq!(picked[0].num_columns(), 2);
+}
+
+#[test]
+fn the_same_journal_gives_the_same_bytes() {
+    let bench = Bench::new();
+    let mut all = messages(50);
+    all.remove(7);
+    let path = record(&bench, 1, &all, 500);
+    let journal = fs::read(&path).unwrap();
+    let first = bench.seal(&path);
+    let folder = bench.last().dir().to_path_buf();
+    let sealed = contents(&folder);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&path, &journal).unwrap();
+    // What a killed seal leaves behind must not matter.
+    let stale = folder.with_extension("tmp");
+    fs::create_dir_all(&stale).unwrap();
+    fs::write(stale.join("walker-s-01.joint.parquet"), b"half").unwrap();
+    assert_eq!(bench.seal(&path), first);
+    assert_eq!(contents(&folder), sealed);
+    assert!(!stale.exists());
+}
+
+#[test]
+fn a_journal_that_was_sealed_before_is_compared_and_removed() {
+    let bench = Bench::new();
+    let path = record(&bench, 1, &messages(5), 50);
+    let journal = fs::read(&path).unwrap();
+    let first = bench.seal(&path);
+    fs::write(&path, &journal).unwrap();
+    assert_eq!(bench.seal(&path), first);
+    assert!(!path.exists());
+    // A sealed file that no longer fits its checksum must not cost the journal.
+    fs::write(&path, &journal).unwrap();
+    let parquet = bench.last().dir().join("walker-s-01.joint.parquet");
+    let mut bytes = fs::read(&parquet).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&parquet, bytes).unwrap();
+    assert!(matches!(seal(&bench.store, &path, &mut |_| {}), Err(StoreError::ReadBack { .. })));
+    assert!(path.exists());
+    // Neither must another journal of the same episode.
+    fs::write(&path, &journal[..journal.len() - 9]).unwrap();
+    let error = seal(&bench.store, &path, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("another journal"), "{error}");
+}
+
+#[test]
+fn corrupt_and_foreign_payloads_are_kept_aside_and_counted() {
+    let bench = Bench::new();
+    let mut all = messages(6);
+    all[2].payload[300] ^= 1;
+    // A payload whose checksum holds but whose columns are another stream's.
+    let other = StreamDescription { quantities: crate::fixture::joint().quantities[..1].to_vec(), ..crate::fixture::joint() };
+    let columns = vec![sanqu_wire::fixed_list::<Float64Type>(vec![0.5; 30], 3).unwrap()];
+    let payload = sanqu_wire::encode_rows(&other, &[0; 10], columns).unwrap();
+    let header = SampleHeader { rows: 10, boot: BOOT, seq: 40, clock: 1, ..SampleHeader::default() };
+    all[4] = Message { attachment: header.encode(&payload).to_vec(), payload, ..all[4].clone() };
+    let kept = [all[2].payload.clone(), all[4].payload.clone()];
+    let manifest = bench.seal(&record(&bench, 1, &all, 60));
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.expected, entry.received, entry.lost.corrupt, entry.lost.total()), (Some(60), 40, 20, 20));
+    assert_eq!(ledger(&bench.last()), ["0 20..30 corrupt checksum", "0 40..50 corrupt checksum"]);
+    let unparsed = fs::read(bench.last().dir().join("unparsed.mcap")).unwrap();
+    let messages: Vec<_> = mcap::MessageStream::new(&unparsed).unwrap().map(Result::unwrap).collect();
+    let payloads: Vec<&[u8]> = messages.iter().filter(|m| !m.channel.topic.contains('#')).map(|m| &*m.data).collect();
+    assert_eq!(payloads, kept);
+    let reasons: Vec<String> =
+        messages.iter().filter(|m| m.channel.topic.ends_with("#reason")).map(|m| String::from_utf8(m.data.to_vec()).unwrap()).collect();
+    assert!(reasons[0].contains("checksum") && reasons[1].contains("pos[3; F64]"), "{reasons:?}");
+}
+
+#[test]
+fn samples_without_a_header_are_stored_and_not_counted() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    for message in messages(4) {
+        Message { attachment: Vec::new(), ..message }.append(&mut journal);
+    }
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.rows, entry.expected, entry.received, entry.declared), (40, None, 40, false));
+    assert_eq!(entry.boots, [""]);
+    assert_eq!(entry.facts["description"], "undeclared");
+    let batch = bench.last().read(entry, None).unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.column(2).as_primitive::<UInt64Type>().values().as_ref(), (0..40).collect::<Vec<u64>>());
+}
+
+#[test]
+fn pictures_and_text_are_kept_verbatim() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let jpeg: Vec<u8> = (0..=255).collect();
+    let note = "{\"note\":\"夸父\"}".as_bytes();
+    for (stream, encoding, payload) in [("camera/wrist", ENCODING_JPEG, jpeg.as_slice()), ("event", ENCODING_JSON, note)] {
+        for seq in 0..3 {
+            let header = SampleHeader { rows: 1, boot: BOOT, seq, capture_ns: t_ns(seq), clock: 1, flags: 1, ..SampleHeader::default() };
+            let attachment = header.encode(payload);
+            journal.append(&Sample { key: &key(stream), encoding, attachment: &attachment, payload, recv_ns: t_ns(seq) }).unwrap();
+        }
+    }
+    journal.control(&Control::Event { t_ns: START_NS, name: "mark".into(), text: "here".into() }).unwrap();
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    let episode = bench.last();
+    let [camera, event] = manifest.streams.as_slice() else { panic!("two streams") };
+    let batch = episode.read(camera, None).unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.column_by_name("data").unwrap().as_binary::<i32>().value(2), jpeg);
+    assert!(batch.column_by_name("keyframe").unwrap().as_boolean().value(0));
+    let batch = episode.read(event, None).unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.column_by_name("data").unwrap().as_string::<i32>().value(2).as_bytes(), note);
+    assert_eq!(event.facts["tail"], "unverified: no final count, rows after the last one received are not known");
+}
+
+#[test]
+fn a_journal_is_an_mcap_that_others_can_read() {
+    let bench = Bench::new();
+    let all = messages(7);
+    let path = record(&bench, 1, &all, 70);
+    let bytes = fs::read(&path).unwrap();
+    let summary = mcap::Summary::read(&bytes).unwrap().expect("a footer with a summary");
+    assert_eq!(summary.stats.unwrap().message_count, 5 + 2 * 7);
+    let messages: Vec<_> = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap).collect();
+    let of = |topic: &str| messages.iter().filter(|m| m.channel.topic == topic).collect::<Vec<_>>();
+    let topic = key("joint").to_string();
+    let (payloads, headers) = (of(&topic), of(&format!("{topic}#header")));
+    for (number, message) in all.iter().enumerate() {
+        assert_eq!((&*payloads[number].data, &*headers[number].data), (message.payload.as_slice(), message.attachment.as_slice()));
+        assert_eq!(payloads[number].log_time.cast_signed(), message.recv_ns);
+        assert_eq!(payloads[number].publish_time.cast_signed(), t_ns(number as u64 * 10));
+        assert_eq!(payloads[number].channel.message_encoding, "arrow");
+    }
+}
+
+#[test]
+fn a_second_segment_continues_the_first() {
+    let bench = Bench::new();
+    let mut first = bench.journal(1);
+    first.control(&describe()).unwrap();
+    messages(4).iter().for_each(|message| message.append(&mut first));
+    first.flush().unwrap();
+    drop(first);
+    let mut second = JournalWriter::create(&bench.store, &start(1)).unwrap();
+    assert!(second.path().to_string_lossy().ends_with(".1.mcap"));
+    (4..6).for_each(|n| Message::joint(BOOT, n * 10, 10).append(&mut second));
+    second.control(&stop()).unwrap();
+    let path = second.finish().unwrap();
+    let manifest = bench.seal(&path);
+    assert_eq!((joint_entry(&manifest).rows, manifest.journal_sha256.len(), manifest.ended_by.as_str()), (60, 2, "stop"));
+    assert!(bench.store.journals().unwrap().is_empty());
+}
+
+#[test]
+fn ros1_messages_carry_their_definition() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let facts = [("ros1_type", "sensor_msgs/Imu"), ("ros1_definition", "float64 x")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let description = StreamDescription {
+        stream: "imu/torso".parse().unwrap(),
+        encoding: sanqu_wire::ENCODING_ROS1.to_owned(),
+        rate_hz: 0.0,
+        clock: 1,
+        quantities: Vec::new(),
+        facts: facts.into(),
+    };
+    journal.control(&Control::Describe { robot: id("walker-s-01"), description }).unwrap();
+    let message = Message { key: Arc::new(key("imu/torso")), encoding: sanqu_wire::ENCODING_ROS1, ..Message::joint(BOOT, 0, 1) };
+    message.append(&mut journal);
+    journal.control(&stop()).unwrap();
+    let path = journal.finish().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let found = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap).find(|m| m.channel.message_encoding == "ros1").unwrap();
+    let schema = found.channel.schema.as_ref().unwrap();
+    assert_eq!((schema.name.as_str(), schema.encoding.as_str(), &*schema.data), ("sensor_msgs/Imu", "ros1msg", b"float64 x".as_slice()));
+    let manifest = bench.seal(&path);
+    assert_eq!(manifest.streams[0].rows, 1);
+}
