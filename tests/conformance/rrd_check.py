@@ -20,7 +20,7 @@ INDEX = "robot_time"
 
 def rerun_program():
     """The native program; the `rerun` on PATH is a shim around it."""
-    return Path(rerun_sdk.__file__).parent / "rerun_cli/rerun"
+    return Path(next(iter(rerun_sdk.__path__))) / "rerun_cli/rerun"
 
 
 def recorded(store, stream):
