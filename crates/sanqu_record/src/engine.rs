@@ -3,16 +3,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use sanqu_ingest::{BadKeys, Counts, Intake, Received, Request};
-use sanqu_model::{EpisodeId, Id, Manifest, StreamDescription, StreamKind, now_ns};
+use sanqu_ingest::{BadKeys, Intake, Request};
+use sanqu_model::{EpisodeId, Id, Manifest, StreamDescription, now_ns};
 use sanqu_store::{StoreError, StoreLock};
-use sanqu_wire::SampleHeader;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
-use crate::config::PRE_ROLL_BYTES_MAX;
 use crate::errand::Errand;
-use crate::pre_roll::PreRoll;
 use crate::robot::RobotWatch;
 use crate::sealer::{Sealed, Sealer};
 use crate::station::Station;
@@ -25,8 +22,6 @@ const TICK: Duration = Duration::from_millis(10);
 const IDLE_TICK: Duration = Duration::from_millis(100);
 /// How often the status is renewed.
 const PUBLISH_PERIOD: Duration = Duration::from_millis(250);
-/// Robots that are refused by name; further ones are counted with the last.
-const REFUSED_ROBOTS_MAX: usize = 1024;
 
 /// What the recorder thread is told.
 pub(crate) enum Inbox {
@@ -62,12 +57,12 @@ pub(crate) struct Engine {
     pub(crate) stations: BTreeMap<Id, Station>,
     pub(crate) robots: BTreeMap<Id, RobotWatch>,
     pub(crate) sealer: Sealer,
-    intake: Arc<Intake>,
+    pub(crate) intake: Arc<Intake>,
     inbox: Receiver<Inbox>,
     errands: mpsc::Sender<Errand>,
     published: watch::Sender<RecorderStatus>,
-    home_of_unknown: Option<Id>,
-    refused_robots: BTreeMap<Id, RefusedRobot>,
+    pub(crate) home_of_unknown: Option<Id>,
+    pub(crate) refused_robots: BTreeMap<Id, RefusedRobot>,
     ending: Option<Ending>,
     /// Everything that was received before this was handled, ns.
     horizon_ns: i64,
@@ -158,81 +153,6 @@ impl Engine {
         self.next_tick = self.next_publish;
     }
 
-    fn sample(&mut self, sample: &Received) {
-        let robot = &sample.key.robot;
-        if !self.robots.contains_key(robot) && !self.admit(robot) {
-            return;
-        }
-        let Some(watch) = self.robots.get_mut(robot) else { return };
-        let take = self.stations.get_mut(&watch.station).and_then(|station| station.take.as_mut());
-        let ask = if sample.key.stream.kind() == StreamKind::Status {
-            let Some(counts) = Counts::parse(&sample.payload) else { return };
-            let ask = watch.heartbeat(&counts);
-            if let Some(take) = take {
-                for stream in counts.next_seq.keys() {
-                    let Some(boot) = watch.streams.get(stream).and_then(|track| track.boot(counts.boot)) else { continue };
-                    let key = sanqu_model::StreamKey { stream: stream.clone(), ..(*sample.key).clone() };
-                    take.baseline(&Arc::new(key), counts.boot, boot.baseline);
-                }
-            }
-            ask
-        } else {
-            let header = SampleHeader::decode(&sample.attachment).ok();
-            let ask = watch.sample(sample, header);
-            if let Some(take) = take {
-                let boot = header.and_then(|header| watch.streams.get(&sample.key.stream)?.boot(header.boot));
-                if let Some(boot) = boot {
-                    take.baseline(&sample.key, boot.boot, boot.baseline);
-                }
-                let ours = |h: &SampleHeader| take.stopping.as_ref().is_none_or(|stop| stop.takes(&sample.key, h.boot, h.seq));
-                if header.as_ref().is_none_or(ours) {
-                    take.sample(sample, header.as_ref());
-                }
-            }
-            ask
-        };
-        if ask {
-            let robot = robot.clone();
-            self.errand(Errand::Describe { robot });
-        }
-    }
-
-    /// Whether a robot that was not heard before is recorded, and where.
-    fn admit(&mut self, robot: &Id) -> bool {
-        let known = self.config.field.robot(robot).is_some();
-        let home = self.config.field.station_of(robot).map(|place| place.station.id.clone());
-        let home = home.or_else(|| if known { None } else { self.home_of_unknown.clone() });
-        if let Some(home) = home {
-            if let Some(station) = self.stations.get_mut(&home)
-                && let Err(place) = station.robots.binary_search(robot)
-            {
-                station.robots.insert(place, robot.clone());
-            }
-            let span_ns = i64::try_from(self.config.pre_roll.as_nanos()).unwrap_or(i64::MAX);
-            self.robots.insert(robot.clone(), RobotWatch::new(home, PreRoll::new(span_ns, PRE_ROLL_BYTES_MAX)));
-            return true;
-        }
-        if let Some(refused) = self.refused_robots.get_mut(robot) {
-            refused.samples += 1;
-        } else if self.refused_robots.len() < REFUSED_ROBOTS_MAX {
-            let field = &self.config.field.field;
-            let reason =
-                if known { format!("it stands at no station of field {field}") } else { format!("field {field} does not know it") };
-            warn!(%robot, reason, "this robot is not recorded");
-            self.refused_robots.insert(robot.clone(), RefusedRobot { robot: robot.clone(), samples: 1, reason });
-        }
-        false
-    }
-
-    fn described(&mut self, robot: &Id, descriptions: Vec<StreamDescription>) {
-        let Some(watch) = self.robots.get_mut(robot) else { return };
-        let take = self.stations.get_mut(&watch.station).and_then(|station| station.take.as_mut());
-        if let Some(take) = take.filter(|take| take.start.robots.iter().any(|entry| &entry.robot == robot)) {
-            descriptions.iter().for_each(|description| take.describe(robot, description));
-        }
-        watch.descriptions = descriptions.into_iter().map(|description| (description.stream.clone(), description)).collect();
-    }
-
     fn sealed(&mut self, station: &Id, episode: EpisodeId, result: Sealed) {
         let Some(station) = self.stations.get_mut(station) else { return };
         station.sealing = station.sealing.saturating_sub(1);
@@ -289,31 +209,6 @@ impl Engine {
         let open = self.stations.values().any(|station| station.take.is_some());
         self.next_tick = now + if open { TICK } else { IDLE_TICK };
         self.ending.is_some() && !open && self.stations.values().all(|station| station.sealing == 0)
-    }
-
-    /// Accounts for what the queue has refused so far.
-    pub(crate) fn take_refused(&mut self) {
-        for refused in self.intake.take_refused() {
-            if !refused.key.stream.kind().is_recorded() {
-                continue;
-            }
-            let robot = refused.key.robot.clone();
-            if !self.robots.contains_key(&robot) && !self.admit(&robot) {
-                continue;
-            }
-            let Some(watch) = self.robots.get_mut(&robot) else { continue };
-            let track = watch.track(&refused.key.stream);
-            if let (Some(boot), Some(from), Some(to)) = (refused.boot, refused.from_seq, refused.to_seq) {
-                track.refused(boot, from, to);
-            }
-            let baseline = refused.boot.and_then(|boot| track.boot(boot)).map(|boot| (boot.boot, boot.baseline));
-            let Some(station) = self.stations.get_mut(&watch.station) else { continue };
-            warn!(key = %refused.key, samples = refused.samples, reason = ?refused.reason, "samples were refused");
-            if let (Some(take), Some((boot, baseline))) = (&mut station.take, baseline) {
-                take.baseline(&refused.key, boot, baseline);
-            }
-            station.refuse(now_ns(), refused);
-        }
     }
 
     fn status(&mut self, now: Instant) -> RecorderStatus {

@@ -15,6 +15,7 @@ mod control;
 mod engine;
 mod errand;
 mod error;
+mod hear;
 mod pre_roll;
 mod recorder;
 mod robot;

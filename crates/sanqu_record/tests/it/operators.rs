@@ -1,6 +1,6 @@
 use sanqu_ingest::ask;
-use sanqu_model::control_key;
-use sanqu_record::{CONTROL_TIMEOUT, ControlReply, ControlRequest, Outcome, StationState, Verb};
+use sanqu_model::{FieldConfig, control_key};
+use sanqu_record::{CONTROL_TIMEOUT, ControlReply, ControlRequest, Outcome, Recorder, RecorderConfig, StationState, Verb};
 use sanqu_store::DecisionKind;
 
 use crate::rig::{Rig, id, rows, stream};
@@ -105,4 +105,16 @@ async fn unknown_robots_are_recorded_where_the_configuration_says() {
     let sealed = rig.sealed("a03").await;
     sealed.check_joint(Some(10), 10, 0);
     assert_eq!((sealed.manifest.robots[0].robot.as_str(), sealed.manifest.robots[0].model.as_str()), ("stranger-01", ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_unknown_robots_belong_must_be_clear() {
+    let rig = Rig::new().await;
+    let field = FieldConfig::parse(crate::rig::FIELD).unwrap();
+    for (station, part) in [(None, "exactly one station"), (Some(id("z99")), "no station z99")] {
+        let mut config = RecorderConfig::new(field.clone(), rig.dir.path().to_path_buf(), rig.store.clone());
+        (config.allow_unknown, config.unknown_station) = (true, station);
+        let error = Recorder::start(&rig.router, config).await.err().unwrap().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `a01` has kuavo-01, `a02` has kuavo-02, `a03` has nobody; kuavo-09 stands nowhere.
-const FIELD: &str = r#"
+pub(crate) const FIELD: &str = r#"
     field = "desk"
     name = "桌面"
     time_zone = "Asia/Shanghai"
