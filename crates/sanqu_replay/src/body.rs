@@ -20,8 +20,10 @@ const DEFAULT_RGBA: [f32; 4] = [0.78, 0.79, 0.81, 1.0];
 const SKELETON_RGBA: [f32; 4] = [0.95, 0.72, 0.25, 1.0];
 /// Radius of a skeleton's bones, m.
 const BONE_RADIUS_M: f32 = 0.018;
-/// Facets around a round body.
-const FACETS: u32 = 40;
+const BONE_FACETS: u32 = 16;
+/// Facets around round bodies: the least, the most, and how many more each metre of radius gives.
+const FACETS_RANGE: (f32, f32) = (12.0, 40.0);
+const FACETS_PER_M: f32 = 340.0;
 
 /// A drawn body of a robot, with its two coats.
 #[derive(Component)]
@@ -98,29 +100,37 @@ fn dress_robots(
         for (link, body) in bodies(model, replay.robots[robot.index].track.rest()) {
             let (live, stale) = wardrobe.coat(body.rgba);
             let coat = Coat { robot: entity, live: live.clone(), stale };
-            commands.spawn((Mesh3d(meshes.add(body.mesh)), MeshMaterial3d(live), body.transform, coat, ChildOf(robot.links[link])));
+            commands.spawn((Mesh3d(meshes.add(body.mesh)), MeshMaterial3d(live), Transform::default(), coat, ChildOf(robot.links[link])));
         }
     }
 }
 
+/// Bodies of one link in one colour, in the link's frame.
 struct Body {
     mesh: Mesh,
-    transform: Transform,
     rgba: [f32; 4],
 }
 
-/// Every body of a robot with the index of its link. `rest` is only used to measure bones.
+/// Every body of a robot with the index of its link; one for each colour of a link, because each costs a draw. `rest` is
+/// only used to measure bones.
 fn bodies(model: &RobotModel, rest: &[f64]) -> Vec<(usize, Body)> {
-    let mut bodies = Vec::new();
+    let mut parts = skeleton(model, rest);
     for (index, link) in model.links().iter().enumerate() {
         for visual in &link.visuals {
             if let Some(mesh) = mesh_of(&visual.shape) {
-                let transform = bevy_from_world(&visual.link_from_visual);
-                bodies.push((index, Body { mesh, transform, rgba: visual.rgba.unwrap_or(DEFAULT_RGBA) }));
+                let mesh = mesh.transformed_by(bevy_from_world(&visual.link_from_visual));
+                parts.push((index, Body { mesh, rgba: visual.rgba.unwrap_or(DEFAULT_RGBA) }));
             }
         }
     }
-    bodies.extend(skeleton(model, rest));
+    let mut bodies: Vec<(usize, Body)> = Vec::new();
+    for (link, part) in parts {
+        let same = bodies.iter_mut().find(|(other, body)| *other == link && body.rgba.map(f32::to_bits) == part.rgba.map(f32::to_bits));
+        // Meshes of our own making always have the same attributes; one that does not fit stays by itself.
+        if same.is_none_or(|(_, body)| body.mesh.merge(&part.mesh).is_err()) {
+            bodies.push((link, part));
+        }
+    }
     bodies
 }
 
@@ -128,13 +138,21 @@ fn bodies(model: &RobotModel, rest: &[f64]) -> Vec<(usize, Body)> {
 fn mesh_of(shape: &Shape) -> Option<Mesh> {
     Some(match *shape {
         Shape::Box { size_m } => Cuboid::from_size(bevy_size(size_m)).mesh().build(),
-        Shape::Cylinder { radius_m, length_m } => Cylinder::new(narrow(radius_m), narrow(length_m)).mesh().resolution(FACETS).build(),
-        Shape::Sphere { radius_m } => Sphere::new(narrow(radius_m)).mesh().uv(FACETS, FACETS / 2),
+        Shape::Cylinder { radius_m, length_m } => {
+            Cylinder::new(narrow(radius_m), narrow(length_m)).mesh().resolution(facets(radius_m)).build()
+        }
+        Shape::Sphere { radius_m } => Sphere::new(narrow(radius_m)).mesh().uv(facets(radius_m), facets(radius_m) / 2),
         Shape::Capsule { radius_m, length_m } => {
-            Capsule3d::new(narrow(radius_m), narrow(length_m)).mesh().longitudes(FACETS).latitudes(FACETS / 2).build()
+            let facets = facets(radius_m);
+            Capsule3d::new(narrow(radius_m), narrow(length_m)).mesh().longitudes(facets).latitudes(facets / 2).build()
         }
         _ => return None,
     })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within FACETS_RANGE")]
+fn facets(radius_m: f64) -> u32 {
+    (narrow(radius_m) * FACETS_PER_M).clamp(FACETS_RANGE.0, FACETS_RANGE.1) as u32 / 2 * 2
 }
 
 /// Balls at the origins of links that have only mesh files, and bones to their children.
@@ -150,15 +168,15 @@ fn skeleton(model: &RobotModel, rest: &[f64]) -> Vec<(usize, Body)> {
     let mut bodies = Vec::new();
     for (index, link) in model.links().iter().enumerate() {
         if bare(index) {
-            let mesh = Sphere::new(BONE_RADIUS_M * 1.6).mesh().uv(FACETS / 2, FACETS / 4);
-            bodies.push((index, Body { mesh, transform: Transform::default(), rgba: SKELETON_RGBA }));
+            let mesh = Sphere::new(BONE_RADIUS_M * 1.6).mesh().uv(BONE_FACETS, BONE_FACETS / 2);
+            bodies.push((index, Body { mesh, rgba: SKELETON_RGBA }));
         }
         let Some(parent) = link.parent.filter(|parent| bare(*parent)) else { continue };
         let tip = bevy_point((poses[parent].inverse() * poses[index]).translation.vector.into());
         if tip.length() > BONE_RADIUS_M {
-            let mesh = Cylinder::new(BONE_RADIUS_M, tip.length()).mesh().resolution(FACETS / 2).build();
+            let mesh = Cylinder::new(BONE_RADIUS_M, tip.length()).mesh().resolution(BONE_FACETS).build();
             let transform = Transform::from_translation(tip / 2.0).with_rotation(Quat::from_rotation_arc(Vec3::Y, tip / tip.length()));
-            bodies.push((parent, Body { mesh, transform, rgba: SKELETON_RGBA }));
+            bodies.push((parent, Body { mesh: mesh.transformed_by(transform), rgba: SKELETON_RGBA }));
         }
     }
     bodies
@@ -191,6 +209,8 @@ mod tests {
         .unwrap();
         assert_eq!(undrawn_meshes(&model), ["base.stl", "arm.stl"]);
         let links: Vec<usize> = bodies(&model, &[0.0]).into_iter().map(|(link, _)| link).collect();
-        assert_eq!(links, [2, 0, 0, 1], "the tool's ball; base ball, bone base-arm, arm ball; no bone of length zero");
+        assert_eq!(links, [0, 1, 2], "base with its ball and the bone to the arm; arm with its ball; the tool");
+        let vertices = |index: usize| bodies(&model, &[0.0])[index].1.mesh.count_vertices();
+        assert!(vertices(0) > vertices(1), "the base has a bone besides its ball; the arm's would have length zero");
     }
 }

@@ -1,10 +1,10 @@
 //! Where the viewer stands: presets that frame the robots, from their recorded places.
 
 use bevy::camera::RenderTarget;
-use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::ecs::schedule::IntoScheduleConfigs;
 use bevy::prelude::{
-    App, Camera, Camera3d, Commands, Component, Msaa, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource, Startup,
+    App, Camera3d, Commands, Component, Msaa, IsDefaultUiCamera, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource, Startup,
     Transform, Update, Vec2, Vec3,
 };
 use nalgebra::Point3;
@@ -103,7 +103,7 @@ impl Orbit {
         let all =
             |back: f64, front: f64, side: f64| (0..=last).flat_map(|index| corners(replay, index, [back, front, side])).collect::<Vec<_>>();
         match preset {
-            Preset::Overview => Self::framing(&all(0.8, 2.2, 1.0), heading(0) - 0.80, 0.34, aspect),
+            Preset::Overview => Self::framing(&all(0.7, 2.1, 0.9), heading(0) - 1.36, 0.34, aspect),
             Preset::Front => Self::framing(&all(0.4, 0.6, 0.7), heading(0), 0.50, aspect),
             Preset::Top => Self::framing(&all(1.2, 3.4, 1.6), heading(0) - std::f32::consts::PI, Self::ELEVATION_MAX_RAD, aspect),
             Preset::Robot(number) => {
@@ -157,11 +157,13 @@ fn spawn_camera(mut commands: Commands<'_, '_>, start: Res<'_, CameraStart>, rep
     let camera = (
         ReplayCamera,
         Camera3d::default(),
-        Camera::default(),
+        // A camera that draws into a picture gets the texts only when it says so.
+        IsDefaultUiCamera,
         Projection::Perspective(PerspectiveProjection { fov: FOV_RAD, near: 0.05, far: 400.0, ..Default::default() }),
         // The tone curves that bevy prefers need tables that are not linked; this one keeps the zones' hues.
         Tonemapping::SomewhatBoringDisplayTransform,
         if quality.smooth_edges { Msaa::Sample4 } else { Msaa::Off },
+        if quality.smooth_edges { DebandDither::Enabled } else { DebandDither::Disabled },
         orbit.transform(),
     );
     let mut entity = commands.spawn(camera);

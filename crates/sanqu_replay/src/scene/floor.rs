@@ -5,12 +5,14 @@ use bevy::prelude::{
 };
 use nalgebra::{Isometry3, Translation3, UnitQuaternion};
 
+use super::Quality;
 use super::furniture::{Form, Piece, furniture};
 use super::layout::{Area, world_from_station, zone_areas};
 use crate::frame::{bevy_from_world, bevy_point, bevy_size, narrow};
 use crate::replay::Replay;
 
-const FLOOR_RGB: [f32; 3] = [0.80, 0.81, 0.82];
+/// The floor outside the zones, sRGB.
+pub(super) const FLOOR_RGB: [f32; 3] = [0.80, 0.81, 0.82];
 const FLOOR_HALF_M: f32 = 120.0;
 /// Layers above each other, so that none flickers through the next, m.
 const ZONE_LIFT_M: f64 = 0.004;
@@ -20,24 +22,54 @@ const PAD_RING_M: f32 = 0.035;
 const BORDER_M: f64 = 0.06;
 const FACETS: u32 = 64;
 
-/// Meshes and materials while the scene is built.
-pub(super) struct Builder<'a, 'w, 's> {
-    pub(super) commands: &'a mut Commands<'w, 's>,
-    pub(super) meshes: &'a mut Assets<Mesh>,
-    pub(super) materials: &'a mut Assets<StandardMaterial>,
+/// The scene's bodies by their looks: everything that looks the same becomes one mesh, because each costs a draw.
+#[derive(Default)]
+struct Builder(Vec<(Look, Mesh)>);
+
+/// What a body looks like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Look {
+    rgb: [f32; 3],
+    roughness: f32,
+    glow: f32,
+    /// Part of the floor: matt, and without shading where pictures must be cheap.
+    floor: bool,
 }
 
-impl Builder<'_, '_, '_> {
-    fn put(&mut self, mesh: Mesh, material: StandardMaterial, transform: Transform) {
-        let (mesh, material) = (self.meshes.add(mesh), self.materials.add(material));
-        self.commands.spawn((Mesh3d(mesh), MeshMaterial3d(material), transform));
+impl Look {
+    fn floor(rgb: [f32; 3]) -> Self {
+        Self { rgb, roughness: 0.95, glow: 0.0, floor: true }
+    }
+
+    fn material(&self, quality: Quality) -> StandardMaterial {
+        let [r, g, b] = self.rgb;
+        let base_color = Color::srgb(r, g, b);
+        StandardMaterial {
+            base_color,
+            emissive: base_color.to_linear() * self.glow,
+            perceptual_roughness: self.roughness,
+            reflectance: if self.floor { 0.15 } else { 0.5 },
+            unlit: self.floor && !quality.shadows,
+            ..Default::default()
+        }
+    }
+}
+
+impl Builder {
+    fn put(&mut self, mesh: Mesh, look: Look, transform: Transform) {
+        let mesh = mesh.transformed_by(transform);
+        let same = self.0.iter_mut().find(|(other, _)| *other == look);
+        // Meshes of our own making always have the same attributes; one that does not fit stays by itself.
+        if same.is_none_or(|(_, all)| all.merge(&mesh).is_err()) {
+            self.0.push((look, mesh));
+        }
     }
 
     fn flat(&mut self, area: &Area, lift_m: f64, rgb: [f32; 3]) {
         let [x, y] = area.centre();
         let [dx, dy] = area.size();
         let mesh = Plane3d::new(Vec3::Y, Vec2::new(narrow(dx), narrow(dy)) / 2.0).mesh().build();
-        self.put(mesh, matt(rgb), Transform::from_translation(bevy_point([x, y, lift_m])));
+        self.put(mesh, Look::floor(rgb), Transform::from_translation(bevy_point([x, y, lift_m])));
     }
 
     fn piece(&mut self, world_from_station: &Isometry3<f64>, piece: &Piece) {
@@ -52,26 +84,23 @@ impl Builder<'_, '_, '_> {
                 Sphere::new(1.0).mesh().uv(FACETS / 2, FACETS / 4)
             }
         };
-        let [r, g, b] = piece.rgb;
-        let base_color = Color::srgb(r, g, b);
-        let emissive = base_color.to_linear() * piece.glow;
-        self.put(mesh, StandardMaterial { base_color, perceptual_roughness: piece.roughness, emissive, ..Default::default() }, transform);
+        self.put(mesh, Look { rgb: piece.rgb, roughness: piece.roughness, glow: piece.glow, floor: false }, transform);
     }
-}
-
-fn matt([r, g, b]: [f32; 3]) -> StandardMaterial {
-    StandardMaterial { base_color: Color::srgb(r, g, b), perceptual_roughness: 0.95, reflectance: 0.15, ..Default::default() }
 }
 
 /// Lays the floor, the zones and the stations with their furniture.
 pub(super) fn build_floor(
     mut commands: Commands<'_, '_>,
     replay: Res<'_, Replay>,
+    quality: Res<'_, Quality>,
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<StandardMaterial>>,
 ) {
-    let mut builder = Builder { commands: &mut commands, meshes: &mut meshes, materials: &mut materials };
-    builder.put(Plane3d::new(Vec3::Y, Vec2::splat(FLOOR_HALF_M)).mesh().build(), matt(FLOOR_RGB), Transform::default());
+    let mut builder = Builder::default();
+    // Cheap pictures get the floor's colour as their background: shading it would cost more than everything else.
+    if quality.shadows {
+        builder.put(Plane3d::new(Vec3::Y, Vec2::splat(FLOOR_HALF_M)).mesh().build(), Look::floor(FLOOR_RGB), Transform::default());
+    }
     for (zone, area) in replay.field.zones.iter().zip(zone_areas(&replay.field)) {
         let inner = Area { min: area.min.map(|v| v + BORDER_M), max: area.max.map(|v| v - BORDER_M) };
         builder.flat(&area, ZONE_LIFT_M / 2.0, zone.colour.map(|c| c * 0.75));
@@ -89,12 +118,15 @@ pub(super) fn build_floor(
             pad(&mut builder, &record.world_from_station, [0.5, 0.5, 0.5]);
         }
     }
+    for (look, mesh) in builder.0 {
+        commands.spawn((Mesh3d(meshes.add(mesh)), MeshMaterial3d(materials.add(look.material(*quality)))));
+    }
 }
 
-fn pad(builder: &mut Builder<'_, '_, '_>, frame: &Isometry3<f64>, rgb: [f32; 3]) {
+fn pad(builder: &mut Builder, frame: &Isometry3<f64>, rgb: [f32; 3]) {
     let flat = Transform::from_rotation(bevy::math::Quat::from_rotation_x(-std::f32::consts::FRAC_PI_2));
     let at = |lift: f64| flat.with_translation(bevy_from_world(frame).translation + bevy_point([0.0, 0.0, lift]));
-    builder.put(Circle::new(PAD_RADIUS_M).mesh().resolution(FACETS).build(), matt(rgb.map(|c| 0.25 * c + 0.68)), at(PAD_LIFT_M));
+    builder.put(Circle::new(PAD_RADIUS_M).mesh().resolution(FACETS).build(), Look::floor(rgb.map(|c| 0.25 * c + 0.68)), at(PAD_LIFT_M));
     let ring = Annulus::new(PAD_RADIUS_M - PAD_RING_M, PAD_RADIUS_M).mesh().resolution(FACETS).build();
-    builder.put(ring, matt(rgb.map(|c| c * 0.6)), at(PAD_LIFT_M + 0.002));
+    builder.put(ring, Look::floor(rgb.map(|c| c * 0.6)), at(PAD_LIFT_M + 0.002));
 }

@@ -32,6 +32,7 @@ const WHITE: [f32; 3] = [0.92, 0.93, 0.94];
 const PALE: [f32; 3] = [0.78, 0.80, 0.82];
 const STEEL: [f32; 3] = [0.55, 0.58, 0.61];
 const DARK: [f32; 3] = [0.10, 0.11, 0.13];
+const GLASS: [f32; 3] = [0.16, 0.20, 0.25];
 const WOOD: [f32; 3] = [0.72, 0.55, 0.38];
 const RED: [f32; 3] = [0.68, 0.10, 0.12];
 const BLUE: [f32; 3] = [0.16, 0.36, 0.70];
@@ -84,26 +85,29 @@ pub fn furniture(scene: &str) -> Vec<Piece> {
 /// The front half of a car that faces the robot.
 fn car() -> Vec<Piece> {
     let mut pieces = vec![
-        block([1.9, 1.74, 0.46], [2.15, 0.0, 0.56], RED).smooth(),
-        block([1.75, 1.66, 0.10], [2.23, 0.0, 0.83], RED).turned([0.0, -0.05, 0.0]).smooth(),
+        block([2.40, 1.74, 0.40], [2.42, 0.0, 0.52], RED).smooth(),
+        block([1.28, 1.62, 0.14], [1.86, 0.0, 0.745], RED).turned([0.0, -0.06, 0.0]).smooth(),
+        block([1.06, 1.74, 0.18], [3.09, 0.0, 0.80], RED).smooth(),
         block([0.10, 1.80, 0.24], [1.19, 0.0, 0.42], DARK),
-        block([0.06, 0.92, 0.17], [1.185, 0.0, 0.66], DARK).smooth(),
-        block([0.03, 0.96, 0.018], [1.15, 0.0, 0.70], PALE).smooth(),
-        block([0.03, 0.96, 0.018], [1.15, 0.0, 0.64], PALE).smooth(),
-        piece(Form::Tube(0.055, 0.04), [1.145, 0.0, 0.67], PALE).turned([0.0, QUARTER, 0.0]).smooth(),
+        block([0.06, 0.92, 0.17], [1.195, 0.0, 0.62], DARK).smooth(),
+        block([0.03, 0.96, 0.018], [1.16, 0.0, 0.66], PALE).smooth(),
+        block([0.03, 0.96, 0.018], [1.16, 0.0, 0.60], PALE).smooth(),
+        piece(Form::Tube(0.055, 0.04), [1.155, 0.0, 0.63], PALE).turned([0.0, QUARTER, 0.0]).smooth(),
         block([0.02, 0.44, 0.11], [1.125, 0.0, 0.45], BLUE),
-        block([0.95, 1.44, 0.03], [3.22, 0.0, 1.13], DARK).turned([0.0, -0.62, 0.0]).smooth(),
-        block([0.30, 1.40, 0.56], [3.42, 0.0, 1.10], DARK).smooth(),
-        block([0.36, 1.42, 0.05], [3.50, 0.0, 1.40], RED).smooth(),
+        // Windscreen, side windows, roof.
+        block([0.78, 1.46, 0.04], [2.76, 0.0, 1.12], GLASS).turned([0.0, -0.76, 0.0]).smooth(),
+        block([0.58, 1.50, 0.48], [3.32, 0.0, 1.12], GLASS).smooth(),
+        block([0.64, 1.54, 0.06], [3.31, 0.0, 1.39], RED).smooth(),
+        block([0.06, 1.56, 0.52], [3.58, 0.0, 1.13], RED).smooth(),
     ];
     for side in [-1.0, 1.0] {
         pieces.extend([
-            piece(Form::Ball([0.07, 0.19, 0.085]), [1.22, side * 0.66, 0.69], LAMP).smooth().lit(2.2),
-            block([0.05, 0.42, 0.20], [1.225, side * 0.66, 0.69], DARK).smooth(),
+            piece(Form::Ball([0.07, 0.19, 0.085]), [1.23, side * 0.66, 0.65], LAMP).smooth().lit(2.2),
+            block([0.05, 0.42, 0.20], [1.235, side * 0.66, 0.65], DARK).smooth(),
             piece(Form::Ball([0.03, 0.055, 0.055]), [1.15, side * 0.70, 0.41], AMBER).smooth().lit(1.2),
             piece(Form::Tube(0.33, 0.22), [1.95, side * 0.80, 0.33], DARK).turned([QUARTER, 0.0, 0.0]),
             piece(Form::Tube(0.20, 0.235), [1.95, side * 0.80, 0.33], PALE).turned([QUARTER, 0.0, 0.0]).smooth(),
-            block([0.14, 0.20, 0.13], [2.95, side * 0.98, 1.0], RED).smooth(),
+            block([0.14, 0.20, 0.13], [2.72, side * 0.95, 0.96], RED).smooth(),
         ]);
     }
     pieces

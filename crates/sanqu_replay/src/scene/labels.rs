@@ -67,7 +67,10 @@ pub(super) fn build_labels(
     for (zone, area) in replay.field.zones.iter().zip(zone_areas(&replay.field)) {
         let [r, g, b] = zone.colour;
         let style = Style { size_px: 17.0, colour: Color::WHITE, ground: Color::srgba(r * 0.7, g * 0.7, b * 0.7, 0.82) };
-        let offset = bevy_point([area.min[0] + 0.45, area.centre()[1], 0.05]);
+        // At the edge behind the robots; a zone without stations has room in its middle.
+        let busy = zone.scenes.iter().any(|scene| !scene.stations.is_empty());
+        let [x, y] = if busy { [area.min[0], area.centre()[1]] } else { area.centre() };
+        let offset = bevy_point([x, y, 0.0]);
         put(&both(&zone.name, &zone.name_en), WorldLabel { follows: None, offset }, &style);
     }
     let style = Style { size_px: 14.0, colour: Color::srgb(0.13, 0.16, 0.20), ground: Color::srgba(1.0, 1.0, 1.0, 0.72) };

@@ -1,5 +1,14 @@
 //! Integration tests of the replay: headless logic, and pictures where there is a Vulkan adapter.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test stops at what it does not expect, says what it skips, and rounds to pixels"
+)]
+
 mod picture;
 mod playback;
 mod synthetic;
