@@ -134,13 +134,14 @@ impl LossTotals {
             LossCause::Unknown => &mut self.unknown,
         };
         match from_seq.zip(to_seq) {
-            Some((from, to)) => *slot += to.saturating_sub(from),
+            // A robot's count may be anything: sums stay at the largest number instead of wrapping.
+            Some((from, to)) => *slot = slot.saturating_add(to.saturating_sub(from)),
             None => self.open_ended = true,
         }
     }
 
     /// All causes together.
     pub fn total(&self) -> u64 {
-        self.network + self.recorder + self.disk + self.unsent + self.corrupt + self.unknown
+        [self.network, self.recorder, self.disk, self.unsent, self.corrupt, self.unknown].into_iter().fold(0, u64::saturating_add)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use sanqu_model::EpisodeId;
 
 pub(crate) use index::{Entry, Index, StreamIndex};
-pub use writer::JournalWriter;
+pub use writer::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE};
 
 /// Appended to a stream's topic for the channel that keeps the sample headers.
 pub(crate) const HEADER_SUFFIX: &str = "#header";

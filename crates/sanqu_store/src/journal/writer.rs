@@ -19,9 +19,10 @@ const CHUNK_BYTES_TARGET: usize = 8 << 20;
 /// The longest attachment that is kept, in bytes; headers have 48.
 const ATTACHMENT_BYTES_MAX: usize = 64 << 10;
 
-/// Facts of a stream description that carry the ROS 1 type and its definition into the journal.
-const ROS1_TYPE: &str = "ros1_type";
-const ROS1_DEFINITION: &str = "ros1_definition";
+/// Fact of a stream description: the ROS 1 type of its messages, `sensor_msgs/Imu`.
+pub const ROS1_TYPE: &str = "ros1_type";
+/// Fact of a stream description: the type's message definition, which becomes the journal's MCAP schema.
+pub const ROS1_DEFINITION: &str = "ros1_definition";
 
 /// Appends samples and control records to one journal segment.
 ///

@@ -65,7 +65,7 @@ pub(super) fn account(evidence: &Evidence) -> Account {
     for gap in evidence.received.missing_in(&(start..end)) {
         explain(evidence, gap, start..end, &mut ledger);
     }
-    let mut expected = Some(end - start + evidence.received.count_below(start));
+    let mut expected = Some((end - start).saturating_add(evidence.received.count_below(start)));
     if evidence.final_seq.is_none()
         && let Some(open) = open_end(evidence, end)
     {

@@ -117,7 +117,7 @@ impl Ledger {
                 continue;
             }
             let account = account(&run.evidence);
-            ledger.expected = ledger.expected.zip(account.expected).map(|(a, b)| a + b);
+            ledger.expected = ledger.expected.zip(account.expected).map(|(a, b)| a.saturating_add(b));
             ledger.front_unverified |= account.front_unverified;
             ledger.tail_unverified |= account.tail_unverified;
             ledger.rows.extend(account.lost.iter().map(|lost| row(lost.from_seq, lost.to_seq, lost.cause, lost.detected_by)));

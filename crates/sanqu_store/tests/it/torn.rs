@@ -1,6 +1,7 @@
 use std::fs;
 
-use sanqu_store::{StoreError, repair, seal};
+use proptest::prelude::*;
+use sanqu_store::{StoreError, repair, seal, verify};
 
 use crate::fixture::{BOOT, Bench, Message, baseline, contents, describe, joint_entry, ledger, start};
 
@@ -111,4 +112,26 @@ fn an_unfinished_seal_without_its_journal_is_kept() {
     fs::create_dir_all(&stale).unwrap();
     let repaired = repair(&bench.store).unwrap();
     assert!(repaired[0].detail.starts_with("kept") && stale.exists());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn changed_bytes_never_panic_and_never_seal_something_unsound(changes in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..6)) {
+        let bench = Bench::new();
+        let (path, _) = unclosed(&bench);
+        let mut journal = fs::read(&path).unwrap();
+        for (index, mask) in changes {
+            let at = index.index(journal.len());
+            journal[at] ^= mask;
+        }
+        fs::write(&path, &journal).unwrap();
+        match seal(&bench.store, &path, &mut |_| {}) {
+            Ok(manifest) => prop_assert!(manifest.streams.iter().all(|stream| stream.rows % 4 == 0), "whole samples only"),
+            Err(_) => prop_assert!(path.exists(), "a journal that cannot be sealed is kept"),
+        }
+        let report = verify(bench.store.root()).unwrap();
+        prop_assert!(report.is_sound(), "{:?}", report.issues);
+    }
 }
