@@ -15,7 +15,10 @@ fn store() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn file_of(store: &Path, suffix: &str) -> PathBuf {
-    golden::files(store).into_iter().find(|path| path.to_str().unwrap().ends_with(suffix)).unwrap_or_else(|| panic!("no {suffix} in {}", store.display()))
+    golden::files(store)
+        .into_iter()
+        .find(|path| path.to_str().unwrap().ends_with(suffix))
+        .unwrap_or_else(|| panic!("no {suffix} in {}", store.display()))
 }
 
 fn truncate(path: &Path) {
@@ -45,7 +48,9 @@ fn readers_refuse_truncated_files_by_name() {
     truncate(&mp4);
     sanqu(["info", mp4.to_str().unwrap()]).exits(1).complains(&["kuavo-01.camera.head.mp4"]);
     let out = store.with_file_name("dataset");
-    sanqu(["export", "lerobot", "--store", &path, "--robot", "kuavo-01", "--out", out.to_str().unwrap()]).exits(1).complains(&["kuavo-01.camera.head.mp4"]);
+    sanqu(["export", "lerobot", "--store", &path, "--robot", "kuavo-01", "--out", out.to_str().unwrap()])
+        .exits(1)
+        .complains(&["kuavo-01.camera.head.mp4"]);
     assert!(!out.exists(), "nothing half-written is left under the name that was asked for");
     truncate(&file_of(&store, "manifest.json"));
     sanqu(["info", "last", "--store", &path]).exits(1).complains(&["manifest.json"]);
@@ -75,7 +80,13 @@ fn a_newer_store_is_refused_and_untouched() {
     let text = fs::read_to_string(&about).unwrap().replace("format_version = 1", "format_version = 99");
     fs::write(&about, &text).unwrap();
     let path = store.to_str().unwrap();
-    for arguments in [vec!["ls", path], vec!["verify", path], vec!["repair", path], vec!["sql", path, "SELECT 1"], vec!["record", "--store", path, "--listen", "tcp/127.0.0.1:0"]] {
+    for arguments in [
+        vec!["ls", path],
+        vec!["verify", path],
+        vec!["repair", path],
+        vec!["sql", path, "SELECT 1"],
+        vec!["record", "--store", path, "--listen", "tcp/127.0.0.1:0"],
+    ] {
         sanqu(arguments).exits(1).complains(&["newer", "99"]);
     }
     assert_eq!(fs::read_to_string(&about).unwrap(), text);

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::program::{Running, episode, recorder, sanqu, wait_for};
+use crate::program::{Running, episode, recorder, sanqu, streams, wait_for};
 
 fn joint_rows(status: &Value) -> u64 {
-    status["streams"].as_array().into_iter().flatten().filter(|stream| stream["stream"] == "joint").filter_map(|stream| stream["rows"].as_u64()).sum()
+    streams(status).filter(|stream| stream["stream"] == "joint").filter_map(|stream| stream["rows"].as_u64()).sum()
 }
 
 #[test]
@@ -30,7 +30,10 @@ fn a_killed_recorder_is_repaired_and_the_manifest_says_what_was_lost() {
     assert_eq!(joint["lost"]["open_ended"], true, "nobody knows how many rows followed");
     assert_eq!(joint["expected"], Value::Null);
     assert!(joint["rows"].as_str().unwrap().parse::<u64>().unwrap() > 400, "what was flushed is there");
-    let ledger = sanqu(["sql", path, "SELECT stream, cause, detected_by FROM loss WHERE to_seq IS NULL AND stream = 'joint'", "--format", "json"]).exits(0).json();
+    let ledger =
+        sanqu(["sql", path, "SELECT stream, cause, detected_by FROM loss WHERE to_seq IS NULL AND stream = 'joint'", "--format", "json"])
+            .exits(0)
+            .json();
     assert_eq!(ledger[0]["cause"], "recorder");
     sanqu(["repair", path]).exits(0);
     let report = sanqu(["verify", path]);

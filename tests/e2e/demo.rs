@@ -26,7 +26,9 @@ fn the_whole_trip_loses_nothing_and_every_picture_is_the_one_its_row_names() {
     }
     let store = summary["store"].as_str().unwrap();
     sanqu(["verify", store]).exits(0);
-    let lost = sanqu(["sql", store, "SELECT sum(lost) AS lost, sum(expected) - sum(received) AS missing FROM streams", "--format", "json"]).exits(0).json();
+    let lost = sanqu(["sql", store, "SELECT sum(lost) AS lost, sum(expected) - sum(received) AS missing FROM streams", "--format", "json"])
+        .exits(0)
+        .json();
     assert_eq!((lost[0]["lost"].as_u64(), lost[0]["missing"].as_i64()), (Some(0), Some(0)), "{lost}");
 }
 
@@ -86,5 +88,10 @@ fn floats(batches: &[arrow_array::RecordBatch], column: &str) -> Vec<f64> {
 
 fn values<T: arrow_array::types::ArrowPrimitiveType>(batches: &[arrow_array::RecordBatch], column: &str) -> Vec<T::Native> {
     use arrow_array::cast::AsArray as _;
-    batches.iter().flat_map(|batch| batch.column_by_name(column).unwrap_or_else(|| panic!("no column {column}")).as_primitive::<T>().values().to_vec()).collect()
+    batches
+        .iter()
+        .flat_map(|batch| {
+            batch.column_by_name(column).unwrap_or_else(|| panic!("no column {column}")).as_primitive::<T>().values().to_vec()
+        })
+        .collect()
 }

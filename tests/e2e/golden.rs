@@ -48,13 +48,14 @@ fn content(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn the_committed_episode_is_what_the_readme_says() {
     let readme = fs::read_to_string(folder().join("../../README.md")).unwrap();
-    let mut bytes = 0;
     for (path, data) in content(&folder()) {
         let hash: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(readme.contains(&hash), "recordings/README.md does not list {} with {hash}", path.display());
-        bytes += data.len();
     }
-    assert!(bytes < 1 << 20, "{bytes} bytes is over 1 MiB");
+    for part in ["journal", "store/episodes"] {
+        let bytes: usize = content(&folder().join(part)).iter().map(|(_, data)| data.len()).sum();
+        assert!(bytes < 1 << 20, "{part}: {bytes} bytes is over 1 MiB");
+    }
 }
 
 #[test]
@@ -84,10 +85,17 @@ fn the_committed_episode_verifies_answers_and_exports() {
     let store = store();
     let path = store.to_str().unwrap();
     sanqu(["verify", path]).exits(0);
-    let rows = sanqu(["sql", path, "SELECT robot, stream, rows, lost FROM streams WHERE stream IN ('joint', 'camera/head') ORDER BY robot, stream", "--format", "json"])
-        .exits(0)
-        .json();
-    let found: Vec<(&str, &str)> = rows.as_array().unwrap().iter().map(|row| (row["robot"].as_str().unwrap(), row["stream"].as_str().unwrap())).collect();
+    let rows = sanqu([
+        "sql",
+        path,
+        "SELECT robot, stream, rows, lost FROM streams WHERE stream IN ('joint', 'camera/head') ORDER BY robot, stream",
+        "--format",
+        "json",
+    ])
+    .exits(0)
+    .json();
+    let found: Vec<(&str, &str)> =
+        rows.as_array().unwrap().iter().map(|row| (row["robot"].as_str().unwrap(), row["stream"].as_str().unwrap())).collect();
     assert_eq!(found, [("kuavo-01", "camera/head"), ("kuavo-01", "joint"), ("walker-s-01", "camera/head"), ("walker-s-01", "joint")]);
     let temporary = tempfile::tempdir().unwrap();
     for robot in ["kuavo-01", "walker-s-01"] {

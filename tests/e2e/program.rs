@@ -103,7 +103,11 @@ pub(crate) fn recorder(store: &Path, more: &[&str]) -> (Running, String) {
     arguments.extend(more);
     let mut running = Running::start(arguments);
     let line = running.line();
-    let endpoint = line.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("no endpoint in {line:?}"));
+    let endpoint = line
+        .split("listening on ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or_else(|| panic!("no endpoint in {line:?}"));
     let endpoint = endpoint.to_owned();
     (running, endpoint)
 }
@@ -123,6 +127,11 @@ pub(crate) fn wait_for(station: &str, endpoint: &str, what: &str, condition: imp
         }
         assert!(std::time::Instant::now() < deadline, "{what} did not happen within a minute: {status}");
     }
+}
+
+/// The streams of a station's status.
+pub(crate) fn streams(status: &Value) -> impl Iterator<Item = &Value> {
+    status["station"]["robots"].as_array().into_iter().flatten().flat_map(|robot| robot["streams"].as_array().into_iter().flatten())
 }
 
 /// The folder of real recordings; none, with a visible line, where it is absent (and that is allowed).

@@ -1,7 +1,7 @@
 //! A real session of 夸父: bag in, episode, replayed onto the bus, dataset out. (Bit-for-bit equality with an
 //! independent reader is checked by `tests/conformance/rosbag_bits.py`.)
 
-use crate::program::{Running, episode, recorder, sanqu, shared, wait_for};
+use crate::program::{Running, episode, recorder, sanqu, shared, streams, wait_for};
 
 const BAG: &str = "data/kuavo/vr_session_20250419_group1.bag";
 
@@ -34,9 +34,9 @@ fn a_recorded_session_drives_the_live_path() {
     sanqu(["import", "rosbag", bag.to_str().unwrap(), "--store", source.to_str().unwrap()]).exits(0);
     let (mut recorder, endpoint) = recorder(&store, &[]);
     let mut feed = Running::start(["sim", "--from", "last", "--store", source.to_str().unwrap(), "--connect", &endpoint]);
-    wait_for("c01", &endpoint, "the first samples", |status| !status["streams"].as_array().unwrap().is_empty());
+    wait_for("c01", &endpoint, "the first samples", |status| streams(status).next().is_some());
     episode("start", "c01", &endpoint).exits(0);
-    assert!(feed.line().contains("3508"), "the feed says how many joint samples it sent");
+    assert!(feed.line().contains("7593 rows"), "3508 joint, 3508 IMU and 577 command rows");
     episode("stop", "c01", &endpoint).exits(0);
     assert_eq!(recorder.interrupt(), 0);
     let query = "SELECT rows, lost FROM streams WHERE stream = 'joint'";

@@ -8,10 +8,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use sanqu_model::{EpisodeId, FORMAT_VERSION, Id, RobotEntry, StreamKey};
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_select::concat::concat_batches;
+use sanqu_model::{EpisodeId, FORMAT_VERSION, Id, RobotEntry, StreamDescription, StreamKey, StreamKind, StreamName};
 use sanqu_sim::{CameraSpec, SimRobot, SimSample, SimSpec};
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
-use sanqu_wire::{FLAG_KEYFRAME, SampleHeader};
+use sanqu_wire::{FLAG_KEYFRAME, SampleHeader, decode_rows, encode_rows};
 
 /// 2026-11-21T02:00:00Z.
 const START_NS: i64 = 1_795_226_400_000_000_000;
@@ -64,12 +68,25 @@ fn main() -> Result<()> {
     for leftover in ["store/.lock", "store/journals"] {
         let path = folder.join(leftover);
         if path.is_dir() {
-            fs::remove_dir(&path)?
+            fs::remove_dir(&path)?;
         } else if path.exists() {
-            fs::remove_file(&path)?
+            fs::remove_file(&path)?;
         }
     }
     Ok(())
+}
+
+/// Robots send a payload every 20 ms. Here one holds half a second: at 100 Hz the schema that each payload repeats would
+/// be most of the file.
+const PAYLOAD_NS: i64 = 500_000_000;
+
+/// The streams that are kept; the file stays under 1 MiB.
+fn is_kept(robot: &Id, stream: &StreamName) -> bool {
+    match stream.kind() {
+        StreamKind::Joint | StreamKind::Imu | StreamKind::Camera => true,
+        StreamKind::Motor => robot.as_str() == "walker-s-01",
+        _ => false,
+    }
 }
 
 fn write_robot(journal: &mut JournalWriter, field: &Id, robot: &Id, model_dir: &Path, seed: u64, boot: u64) -> Result<()> {
@@ -83,28 +100,67 @@ fn write_robot(journal: &mut JournalWriter, field: &Id, robot: &Id, model_dir: &
         seed,
     };
     let mut sim = SimRobot::new(spec, START_NS)?;
-    let mut next = BTreeMap::new();
-    let mut schemas = BTreeMap::new();
-    for description in sim.descriptions() {
-        next.insert(description.stream.clone(), 0_u64);
-        schemas.insert(description.stream.clone(), (description.schema_id(), description.encoding.clone(), description.clock));
-        journal.control(&Control::Describe { robot: robot.clone(), description })?;
+    let mut streams = BTreeMap::new();
+    for description in sim.descriptions().into_iter().filter(|description| is_kept(robot, &description.stream)) {
+        journal.control(&Control::Describe { robot: robot.clone(), description: description.clone() })?;
+        streams.insert(description.stream.clone(), Stream { description, next_seq: 0, waiting: Vec::new() });
     }
-    let samples: Vec<SimSample> = sim.advance(START_NS + LENGTH_NS)?;
+    let samples = sim.advance(START_NS + LENGTH_NS)?;
+    let keys = |stream: &StreamName| StreamKey { field: field.clone(), robot: robot.clone(), stream: stream.clone() };
     for sample in samples.into_iter().filter(|sample| sample.capture_ns < START_NS + LENGTH_NS) {
-        let key = StreamKey { field: field.clone(), robot: robot.clone(), stream: sample.stream.clone() };
-        let (schema_id, encoding, clock) =
-            schemas.get(&sample.stream).with_context(|| format!("stream {} was not described", sample.stream))?;
-        let seq = next.get_mut(&sample.stream).with_context(|| format!("stream {} was not described", sample.stream))?;
-        let flags = if sample.keyframe { FLAG_KEYFRAME } else { 0 };
-        let header =
-            SampleHeader { flags, rows: sample.rows, boot, seq: *seq, capture_ns: sample.capture_ns, clock: *clock, schema_id: *schema_id };
-        *seq += u64::from(sample.rows);
-        let recv_ns = sample.due_ns + TRANSPORT_NS;
-        journal.append(&Sample { key: &key, encoding, attachment: &header.encode(&sample.payload), payload: &sample.payload, recv_ns })?;
+        let key = keys(&sample.stream);
+        if let Some(stream) = streams.get_mut(&sample.stream)
+            && let Some(sample) = stream.gather(sample)?
+        {
+            stream.write(journal, &key, &sample, boot)?;
+        }
     }
-    for (stream, next_seq) in next {
-        journal.control(&Control::Final { robot: robot.clone(), stream, boot, next_seq })?;
+    for (name, mut stream) in streams {
+        if let Some(sample) = stream.rest()? {
+            stream.write(journal, &keys(&name), &sample, boot)?;
+        }
+        journal.control(&Control::Final { robot: robot.clone(), stream: name, boot, next_seq: stream.next_seq })?;
     }
     Ok(())
+}
+
+struct Stream {
+    description: StreamDescription,
+    next_seq: u64,
+    waiting: Vec<(SimSample, RecordBatch)>,
+}
+
+impl Stream {
+    /// Pictures pass; rows wait until half a second is together.
+    fn gather(&mut self, sample: SimSample) -> Result<Option<SimSample>> {
+        if self.description.quantities.is_empty() {
+            return Ok(Some(sample));
+        }
+        let full = self.waiting.first().is_some_and(|(first, _)| sample.capture_ns - first.capture_ns >= PAYLOAD_NS);
+        let ready = if full { self.rest()? } else { None };
+        let rows = decode_rows(&sample.payload)?;
+        self.waiting.push((sample, rows));
+        Ok(ready)
+    }
+
+    fn rest(&mut self) -> Result<Option<SimSample>> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let Some((first, rows)) = waiting.first() else { return Ok(None) };
+        let rows = concat_batches(&rows.schema(), waiting.iter().map(|(_, rows)| rows))?;
+        let t_ns = rows.column(0).as_primitive::<TimestampNanosecondType>().values().to_vec();
+        let payload = encode_rows(&self.description, &t_ns, rows.columns()[1..].to_vec())?;
+        let due_ns = waiting.last().map_or(first.due_ns, |(last, _)| last.due_ns);
+        Ok(Some(SimSample { rows: u32::try_from(t_ns.len())?, payload, due_ns, ..first.clone() }))
+    }
+
+    fn write(&mut self, journal: &mut JournalWriter, key: &StreamKey, sample: &SimSample, boot: u64) -> Result<()> {
+        let description = &self.description;
+        let flags = if sample.keyframe { FLAG_KEYFRAME } else { 0 };
+        let (clock, schema_id) = (description.clock, description.schema_id());
+        let header = SampleHeader { flags, rows: sample.rows, boot, seq: self.next_seq, capture_ns: sample.capture_ns, clock, schema_id };
+        self.next_seq += u64::from(sample.rows);
+        let attachment = header.encode(&sample.payload);
+        let recv_ns = sample.due_ns + TRANSPORT_NS;
+        Ok(journal.append(&Sample { key, encoding: &description.encoding, attachment: &attachment, payload: &sample.payload, recv_ns })?)
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn lerobot(args: &ExportLerobot) -> Result<Outcome> {
     let options = LerobotOptions { out: args.out.clone(), fps: args.fps, robot };
     let progress = Progress::new();
     let report = sanqu_dataset::export_lerobot(&store, &episodes, &options, &mut |step| {
-        progress.show(&format!("exporting: {} of {} episodes", step.done, step.total))
+        progress.show(&format!("exporting: {} of {} episodes", step.done, step.total));
     })?;
     progress.finish();
     if args.json {

@@ -29,7 +29,7 @@ pub(crate) fn rosbag(args: &ImportRosbag, assets: &Assets) -> Result<Outcome> {
     };
     let progress = Progress::new();
     let manifests = sanqu_dataset::import_rosbag(&store, &args.bags, &options, &mut |step| {
-        progress.show(&format!("{} {}: {} of {}", step.stage, step.name, step.done, step.total))
+        progress.show(&format!("{} {}: {} of {}", step.stage, step.name, step.done, step.total));
     })?;
     progress.finish();
     if args.json {

@@ -143,7 +143,7 @@ fn export(store: &Store, robot: &RobotConfig, out: &Path) -> Result<PathBuf> {
     let options = LerobotOptions { out: folder.clone(), fps: 30, robot: Some(robot.id.clone()) };
     let progress = Progress::new();
     let report = sanqu_dataset::export_lerobot(store, &episodes, &options, &mut |step| {
-        progress.show(&format!("exporting: {} of {} episodes", step.done, step.total))
+        progress.show(&format!("exporting: {} of {} episodes", step.done, step.total));
     })?;
     progress.finish();
     say(&format!("LeRobot dataset {}", report.to_string().trim_end()));
