@@ -91,7 +91,7 @@ impl Panel {
     fn container(&self, robot: &Id) -> ContainerLike {
         let cameras = self.cameras.iter().map(|camera| {
             let origin = format!("/{robot}/{camera}");
-            Spatial2DView::new(format!("{robot} {camera}")).with_origin(origin).into()
+            Spatial2DView::new(format!("{} ({robot})", camera.rsplit('/').next().unwrap_or(camera))).with_origin(origin).into()
         });
         // Positions first: the plot that is on top when the viewer opens.
         let mut plots: Vec<&(String, String)> = self.plots.iter().collect();

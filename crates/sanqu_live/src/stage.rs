@@ -3,7 +3,7 @@ use std::path::Path;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use sanqu_model::{FieldConfig, Id};
-use sanqu_robot::{DriveTable, RobotModel};
+use sanqu_robot::{DriveTable, RobotModel, Shape};
 use tracing::warn;
 
 use crate::LiveError;
@@ -42,6 +42,11 @@ impl Stage {
             }
             let wrong = |source| LiveError::Description { robot: robot.id.to_string(), source };
             let model = RobotModel::from_urdf_file(&urdf).map_err(wrong)?;
+            let meshes =
+                model.links().iter().flat_map(|link| &link.visuals).filter(|visual| matches!(visual.shape, Shape::Mesh { .. })).count();
+            if meshes > 0 {
+                warn!(robot = %robot.id, meshes, "mesh files are not drawn in the live view");
+            }
             let drives = folder.join("drives.toml");
             let height_m = if drives.is_file() { standing_height_m(&DriveTable::from_toml_file(&drives).map_err(wrong)?) } else { 0.0 };
             let place = config.station_of(&robot.id);
