@@ -4,8 +4,8 @@ use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::ecs::schedule::IntoScheduleConfigs;
 use bevy::prelude::{
-    App, Camera3d, Commands, Component, Msaa, IsDefaultUiCamera, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource, Startup,
-    Transform, Update, Vec2, Vec3,
+    App, Camera3d, Commands, Component, IsDefaultUiCamera, Msaa, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource,
+    Startup, Transform, Update, Vec2, Vec3,
 };
 use nalgebra::Point3;
 
@@ -103,7 +103,7 @@ impl Orbit {
         let all =
             |back: f64, front: f64, side: f64| (0..=last).flat_map(|index| corners(replay, index, [back, front, side])).collect::<Vec<_>>();
         match preset {
-            Preset::Overview => Self::framing(&all(0.7, 2.1, 0.9), heading(0) - 1.36, 0.34, aspect),
+            Preset::Overview => Self::framing(&all(0.7, 2.1, 0.9), heading(0) - 1.22, 0.32, aspect),
             Preset::Front => Self::framing(&all(0.4, 0.6, 0.7), heading(0), 0.50, aspect),
             Preset::Top => Self::framing(&all(1.2, 3.4, 1.6), heading(0) - std::f32::consts::PI, Self::ELEVATION_MAX_RAD, aspect),
             Preset::Robot(number) => {

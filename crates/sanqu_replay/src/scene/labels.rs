@@ -10,13 +10,15 @@ use nalgebra::Point3;
 use sanqu_robot::LinkPoses;
 
 use super::font::ReplayFont;
-use super::layout::{STATION_FRONT_M, world_from_station, zone_areas};
+use super::layout::{STATION_FRONT_M, world_from_station};
 use crate::frame::bevy_point;
 use crate::replay::{Replay, RobotRecord};
 use crate::robots::ReplayRobot;
 
 /// Height of a picture at which sizes in the user interface are pixels.
 const REFERENCE_HEIGHT_PX: f32 = 720.0;
+/// From one line of the legend to the next, pixels.
+const LEGEND_LINE_PX: f32 = 29.0;
 /// Scenes' names float at this height, m.
 const SCENE_LABEL_M: f64 = 2.05;
 /// How far above its highest link a robot's name floats, m.
@@ -39,51 +41,46 @@ struct Style {
     ground: Color,
 }
 
-/// Spawns the names of zones, scenes and robots. Scenes are named where a robot of the replay stands.
+/// Spawns the names of robots and scenes and the legend of the zones. Scenes are named where a robot of the replay stands.
 pub(super) fn build_labels(
     mut commands: Commands<'_, '_>,
     replay: Res<'_, Replay>,
     robots: Query<'_, '_, &ReplayRobot>,
     font: Res<'_, ReplayFont>,
 ) {
-    let mut put = |text: &str, label: WorldLabel, style: &Style| {
-        commands.spawn((
-            Node {
-                position_type: PositionType::Absolute,
-                padding: UiRect::axes(Val::Px(7.0), Val::Px(2.0)),
-                border_radius: BorderRadius::all(Val::Px(5.0)),
-                ..Default::default()
-            },
-            UiTransform::from_translation(Val2::percent(-50.0, -50.0)),
-            BackgroundColor(style.ground),
-            Text::new(text),
-            TextFont { font: font.0.clone().into(), font_size: FontSize::Px(style.size_px), ..Default::default() },
-            TextColor(style.colour),
-            TextLayout { justify: Justify::Center, linebreak: LineBreak::NoWrap },
-            Visibility::Hidden,
-            label,
-        ));
+    let mut put = |text: &str, style: &Style, node: Node| {
+        let padding = UiRect::axes(Val::Px(7.0), Val::Px(2.0));
+        let border_radius = BorderRadius::all(Val::Px(5.0));
+        let node = Node { position_type: PositionType::Absolute, padding, border_radius, ..node };
+        let font = TextFont { font: font.0.clone().into(), font_size: FontSize::Px(style.size_px), ..Default::default() };
+        let layout = TextLayout { justify: Justify::Center, linebreak: LineBreak::NoWrap };
+        commands.spawn((node, BackgroundColor(style.ground), Text::new(text), font, TextColor(style.colour), layout)).id()
     };
-    for (zone, area) in replay.field.zones.iter().zip(zone_areas(&replay.field)) {
+    // Zones are named in a legend: floors are wide, and names on them would hide robots.
+    let mut top_px = 10.0;
+    for zone in &replay.field.zones {
         let [r, g, b] = zone.colour;
-        let style = Style { size_px: 17.0, colour: Color::WHITE, ground: Color::srgba(r * 0.7, g * 0.7, b * 0.7, 0.82) };
-        // At the edge behind the robots; a zone without stations has room in its middle.
-        let busy = zone.scenes.iter().any(|scene| !scene.stations.is_empty());
-        let [x, y] = if busy { [area.min[0], area.centre()[1]] } else { area.centre() };
-        let offset = bevy_point([x, y, 0.0]);
-        put(&both(&zone.name, &zone.name_en), WorldLabel { follows: None, offset }, &style);
+        let style = Style { size_px: 15.0, colour: Color::WHITE, ground: Color::srgb(r * 0.8, g * 0.8, b * 0.8) };
+        put(&both(&zone.name, &zone.name_en), &style, Node { right: Val::Px(12.0), top: Val::Px(top_px), ..Default::default() });
+        top_px += LEGEND_LINE_PX;
     }
+    let mut floating = Vec::new();
     let style = Style { size_px: 14.0, colour: Color::srgb(0.13, 0.16, 0.20), ground: Color::srgba(1.0, 1.0, 1.0, 0.72) };
     for place in replay.field.stations().filter(|place| replay.robots.iter().any(|robot| robot.station == place.station.id)) {
         let point = world_from_station(place.station) * Point3::new(STATION_FRONT_M * 0.62, 0.0, SCENE_LABEL_M);
         let name = format!("{} · {}", both(&place.scene.name, &place.scene.name_en), place.station.id);
-        put(&name, WorldLabel { follows: None, offset: bevy_point(point.coords.into()) }, &style);
+        let label = WorldLabel { follows: None, offset: bevy_point(point.coords.into()) };
+        floating.push((put(&name, &style, Node::default()), label));
     }
     let style = Style { size_px: 16.0, colour: Color::WHITE, ground: Color::srgba(0.09, 0.11, 0.14, 0.80) };
     for robot in &robots {
         let record = &replay.robots[robot.index];
         let offset = bevy_point([0.0, 0.0, head_height_m(record)]);
-        put(&record.name, WorldLabel { follows: robot.links.first().copied(), offset }, &style);
+        let label = WorldLabel { follows: robot.links.first().copied(), offset };
+        floating.push((put(&record.name, &style, Node::default()), label));
+    }
+    for (entity, label) in floating {
+        commands.entity(entity).insert((label, Visibility::Hidden, UiTransform::from_translation(Val2::percent(-50.0, -50.0))));
     }
 }
 

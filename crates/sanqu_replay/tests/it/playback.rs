@@ -57,9 +57,13 @@ fn shows_row(app: &mut App, row: usize) {
         let record = &replay.robots[index];
         let model = &record.model;
         let mut q = vec![0.0; model.joints().len()];
-        for (joint, value) in
-            [("neck_joint", neck), ("waist_joint", waist), ("l_shoulder_joint", shoulder), ("l_elbow_joint", elbow), ("r_elbow_joint", -0.6)]
-        {
+        for (joint, value) in [
+            ("neck_joint", neck),
+            ("waist_joint", waist),
+            ("l_shoulder_joint", shoulder),
+            ("l_elbow_joint", elbow),
+            ("r_elbow_joint", -0.6),
+        ] {
             q[model.joint_index(joint).unwrap()] = value;
         }
         // The soles are 0.88 m below the base, and nothing reaches lower.

@@ -8,16 +8,17 @@ use sanqu_robot::RobotModel;
 use sanqu_store::Series;
 
 /// Time between rows, ns.
-pub const PERIOD_NS: i64 = 2_000_000;
+pub(crate) const PERIOD_NS: i64 = 2_000_000;
 /// First row, ns.
-pub const START_NS: i64 = 1_763_740_800_000_000_000;
+pub(crate) const START_NS: i64 = 1_763_740_800_000_000_000;
 /// Number of rows.
-pub const ROWS: usize = 2_000;
+pub(crate) const ROWS: usize = 2_000;
 
-/// The name of the skin's colour in the pictures: nothing else in the scene is that magenta.
-pub const SKIN_RGBA: [f32; 4] = [0.9, 0.05, 0.8, 1.0];
+/// The robots' colour: nothing else in the scene is magenta.
+pub(crate) const SKIN_RGBA: [f32; 4] = [0.9, 0.05, 0.8, 1.0];
 
-const FIELD: &str = r#"
+/// Two stations in three zones.
+pub(crate) const FIELD: &str = r#"
 field = "test"
 name = "测试"
 time_zone = "UTC"
@@ -65,7 +66,7 @@ model = "tin"
 "#;
 
 /// The humanoid: pelvis, two rigid legs, torso, head, two arms of two links.
-pub fn urdf() -> String {
+pub(crate) fn urdf() -> String {
     let [r, g, b, a] = SKIN_RGBA;
     let visual = |xyz: &str, shape: &str| {
         format!(
@@ -106,20 +107,23 @@ pub fn urdf() -> String {
 }
 
 /// Positions of row `row` for the elements of [`series`], rad.
-pub fn row_values(row: usize) -> [f64; 4] {
+pub(crate) fn row_values(row: usize) -> [f64; 4] {
     let t = f64::from(u32::try_from(row).unwrap()) * 0.002;
     [0.4 * (t * 1.7).sin(), 0.3 * (t * 2.3).sin(), -1.2 + 0.8 * (t * 2.9).sin(), -0.9 + 0.5 * (t * 3.1).cos()]
 }
 
+/// The elements of [`row_values`].
+pub(crate) const ELEMENTS: [&str; 4] = ["neck", "waist", "l_shoulder", "l_elbow"];
+
 /// Recorded rows: the elements are not in the model's order, one joint (`r_elbow`) is not recorded at all.
 fn series() -> Series {
-    let names = ["neck", "waist", "l_shoulder", "l_elbow"].map(str::to_owned).to_vec();
+    let names = ELEMENTS.map(str::to_owned).to_vec();
     let t_ns = (0..ROWS).map(|row| START_NS + PERIOD_NS * i64::try_from(row).unwrap()).collect();
     Series { t_ns, names, values: (0..ROWS).flat_map(row_values).collect() }
 }
 
 /// Two robots, each with [`series`]; the first has a gap of 50 rows behind row 499 in its ledger.
-pub fn replay() -> Replay {
+pub(crate) fn replay() -> Replay {
     let field = FieldConfig::parse(FIELD).unwrap();
     let robots = ["a01", "c01"].iter().enumerate().map(|(index, station)| {
         let model = RobotModel::from_urdf_str(&urdf()).unwrap();

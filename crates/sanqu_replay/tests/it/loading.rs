@@ -1,0 +1,143 @@
+//! From a sealed episode on disk to a posture.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::types::Float64Type;
+use sanqu_model::{EpisodeId, Id, Quantity, RobotEntry, StreamDescription};
+use sanqu_replay::ReplayError;
+use sanqu_replay::load::{LoadOptions, load};
+use sanqu_replay::replay::Posture;
+use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
+use sanqu_wire::{ENCODING_ARROW, SampleHeader, encode_rows, fixed_list};
+
+use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
+
+const BOOT: u64 = 7;
+
+fn id(text: &str) -> Id {
+    text.parse().unwrap()
+}
+
+fn description() -> StreamDescription {
+    StreamDescription {
+        stream: "joint".parse().unwrap(),
+        encoding: ENCODING_ARROW.to_owned(),
+        rate_hz: 500.0,
+        clock: 1,
+        quantities: vec![Quantity::f64("pos", "rad", &ELEMENTS.map(|name| format!("{name}_joint")))],
+        facts: Default::default(),
+    }
+}
+
+/// Rows `from..to` as a robot would send them.
+fn append(journal: &mut JournalWriter, from: u64, to: u64) {
+    let at = |row: u64| START_NS + PERIOD_NS * i64::try_from(row).unwrap();
+    let times: Vec<i64> = (from..to).map(at).collect();
+    let values: Vec<f64> = (from..to).flat_map(|row| row_values(usize::try_from(row).unwrap())).collect();
+    let column = fixed_list::<Float64Type>(values, ELEMENTS.len()).unwrap();
+    let payload = encode_rows(&description(), &times, vec![column]).unwrap();
+    let rows = u32::try_from(to - from).unwrap();
+    let schema_id = description().schema_id();
+    let header = SampleHeader { rows, boot: BOOT, seq: from, capture_ns: at(from), clock: 1, schema_id, ..SampleHeader::default() };
+    let attachment = header.encode(&payload);
+    let key = "sanqu/test/tin-01/joint".parse().unwrap();
+    let sample = Sample { key: &key, encoding: ENCODING_ARROW, attachment: &attachment, payload: &payload, recv_ns: at(to) };
+    journal.append(&sample).unwrap();
+}
+
+/// An episode of rows 0..100 and 150..200 of one robot; 50 rows were lost on the way.
+fn record(store: &Store, number: u128, description_hash: Option<String>) {
+    let start = EpisodeStart {
+        episode: EpisodeId::new(START_NS, number),
+        field: id("test"),
+        zone: Some(id("industry")),
+        station: id("a01"),
+        task: None,
+        prompt: String::new(),
+        operator: None,
+        robots: vec![RobotEntry { robot: id("tin-01"), model: "tin".to_owned(), description: description_hash }],
+        start_ns: START_NS,
+        pre_roll_ns: START_NS,
+        recorder: "test".to_owned(),
+        facts: Default::default(),
+    };
+    let mut journal = JournalWriter::create(store, &start).unwrap();
+    let (robot, stream) = (id("tin-01"), description().stream);
+    journal.control(&Control::Describe { robot: robot.clone(), description: description() }).unwrap();
+    journal.control(&Control::Baseline { robot: robot.clone(), stream: stream.clone(), boot: BOOT, next_seq: 0 }).unwrap();
+    append(&mut journal, 0, 100);
+    append(&mut journal, 150, 200);
+    journal.control(&Control::Final { robot, stream, boot: BOOT, next_seq: 200 }).unwrap();
+    journal.control(&Control::Stop { stop_ns: START_NS + 200 * PERIOD_NS, ended_by: "stop".to_owned() }).unwrap();
+    seal(store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_or_create(&folder.path().join("store"), &id("test"), "UTC").unwrap();
+        let robot = folder.path().join("assets/robots/tin");
+        std::fs::create_dir_all(&robot).unwrap();
+        std::fs::write(robot.join("robot.urdf"), urdf()).unwrap();
+        std::fs::create_dir_all(folder.path().join("assets/field")).unwrap();
+        std::fs::write(folder.path().join("assets/field/test.toml"), FIELD).unwrap();
+        Self { folder, store }
+    }
+
+    fn assets(&self) -> PathBuf {
+        self.folder.path().join("assets")
+    }
+
+    fn options(&self, episode: &str) -> LoadOptions {
+        let store = Some(self.store.root().to_path_buf());
+        LoadOptions { episodes: vec![episode.to_owned()], store, field: None, assets: vec![self.assets()] }
+    }
+}
+
+fn warned(warnings: &[String], part: &str) -> bool {
+    warnings.iter().any(|warning| warning.contains(part))
+}
+
+#[test]
+fn a_sealed_episode_is_shown_with_its_own_description_place_and_gap() {
+    let bench = Bench::new();
+    let hash = bench.store.snapshot_robot(&bench.assets().join("robots/tin")).unwrap();
+    record(&bench.store, 1, Some(hash));
+    let loaded = load(&bench.options("last")).unwrap();
+    let record = &loaded.replay.robots[0];
+    assert_eq!((record.name.as_str(), record.station.as_str(), record.lost_rows), ("铁皮 01", "a01", 50));
+    assert_eq!(record.track.gaps().iter().map(|gap| gap.rows).collect::<Vec<_>>(), [50]);
+    assert!(!warned(&loaded.warnings, "l_shoulder_joint") && warned(&loaded.warnings, "r_elbow_joint"), "{:?}", loaded.warnings);
+    let mut posture = Posture::default();
+    let held = record.posture_at(START_NS + 120 * PERIOD_NS, &mut posture).unwrap();
+    assert!(held.in_gap && held.row == Some(99), "{held:?}");
+    let elbow = record.model.joint_index("l_elbow_joint").unwrap();
+    assert_eq!(posture.q[elbow].to_bits(), row_values(99)[3].to_bits());
+}
+
+#[test]
+fn episodes_are_found_by_folder_and_told_apart_when_not_simultaneous() {
+    let bench = Bench::new();
+    record(&bench.store, 1, None);
+    let folder = bench.store.find("last").unwrap().dir().to_str().unwrap().to_owned();
+    let twice = LoadOptions { episodes: vec![folder.clone(), folder], store: None, ..bench.options("") };
+    let loaded = load(&twice).unwrap();
+    assert!(warned(&loaded.warnings, "own description is not in the store"), "{:?}", loaded.warnings);
+    let places: Vec<f64> = loaded.replay.robots.iter().map(|robot| robot.world_from_station.translation.y).collect();
+    assert!(places[1] - places[0] > 1.0, "two recordings at one station stand beside each other: {places:?}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let bench = Bench::new();
+    let error = load(&LoadOptions { store: None, ..bench.options("last") }).unwrap_err();
+    assert!(matches!(error, ReplayError::NoStore { .. }) && error.to_string().contains("--store"), "{error}");
+    record(&bench.store, 1, None);
+    let error = load(&LoadOptions { assets: vec![Path::new("/nowhere").to_path_buf()], ..bench.options("last") }).unwrap_err();
+    assert!(error.to_string().contains("tin-01") && error.to_string().contains("/nowhere/robots/tin/robot.urdf"), "{error}");
+}
