@@ -1,7 +1,8 @@
 //! Makes `recordings/golden/v<format>`: one short episode of two robots, with clock, ids and seed given.
 //!
-//! Run by `cargo xtask golden`, once per store format. What is committed is never made again: readers of every later
-//! version must open it as it is.
+//! Run by `cargo xtask golden`, once per store format; prints the rows for `recordings/README.md`. What is committed is
+//! never made again: readers of every later version must open it as it is.
+#![expect(clippy::print_stdout, reason = "prints the rows of a table")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +17,7 @@ use sanqu_model::{EpisodeId, FORMAT_VERSION, Id, RobotEntry, StreamDescription, 
 use sanqu_sim::{CameraSpec, SimRobot, SimSample, SimSpec};
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
 use sanqu_wire::{FLAG_KEYFRAME, SampleHeader, decode_rows, encode_rows};
+use sha2::{Digest as _, Sha256};
 
 /// 2026-11-21T02:00:00Z.
 const START_NS: i64 = 1_795_226_400_000_000_000;
@@ -71,6 +73,22 @@ fn main() -> Result<()> {
             fs::remove_dir(&path)?;
         } else if path.exists() {
             fs::remove_file(&path)?;
+        }
+    }
+    print_table(&folder, &folder)
+}
+
+/// One row a file: path, bytes, SHA-256.
+fn print_table(root: &Path, folder: &Path) -> Result<()> {
+    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            print_table(root, &path)?;
+        } else {
+            let content = fs::read(&path)?;
+            let hash: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+            println!("| `{}` | {} | `{hash}` |", path.strip_prefix(root)?.display(), content.len());
         }
     }
     Ok(())

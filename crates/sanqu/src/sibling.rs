@@ -29,13 +29,21 @@ pub(crate) fn find(program: &str) -> Result<PathBuf> {
     }
 }
 
+/// Graphics libraries complain on stderr, several times, where no desktop session has set this; they only look whether the
+/// folder exists.
+pub(crate) fn quiet_graphics() -> Option<(&'static str, PathBuf)> {
+    std::env::var_os("XDG_RUNTIME_DIR").is_none().then(|| ("XDG_RUNTIME_DIR", std::env::temp_dir()))
+}
+
 /// Runs a sibling with the given arguments, on our terminal, and passes its exit code on.
 ///
 /// # Errors
 /// When it is absent, cannot be started, or was ended by a signal.
 pub(crate) fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Result<Outcome> {
     let path = find(program)?;
-    let status = Command::new(&path).args(arguments).status().with_context(|| format!("cannot start {}", path.display()))?;
+    let mut command = Command::new(&path);
+    command.args(arguments).envs(quiet_graphics());
+    let status = command.status().with_context(|| format!("cannot start {}", path.display()))?;
     match status.code() {
         Some(0) => Ok(Outcome::Ok),
         Some(code) => Ok(Outcome::Child(u8::try_from(code).unwrap_or(1))),

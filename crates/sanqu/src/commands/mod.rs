@@ -9,6 +9,7 @@ mod info;
 mod ls;
 mod record;
 mod repair;
+mod replay;
 mod robot;
 mod sim;
 mod sql;
@@ -45,7 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Verb::Import(Import::Rosbag(args)) => import::rosbag(&args, &assets()?),
         Verb::Export(Export::Lerobot(args)) => block_on(export::lerobot(&args)),
         Verb::Live(args) => sibling::run("sanqu-live", args.arguments),
-        Verb::Replay(args) => sibling::run("sanqu-replay", args.arguments),
+        Verb::Replay(args) => replay::run(args.arguments, cli.assets.as_deref()),
         Verb::Robot(Robot::Check(args)) => robot::check(&args),
         Verb::Robot(Robot::Fk(args)) => robot::fk(&args),
         Verb::Config(args) => config::run(&args, &assets()?),

@@ -109,6 +109,7 @@ async fn picture(
 ) -> Result<()> {
     let mut child = Command::new(program)
         .args(episodes)
+        .envs(sibling::quiet_graphics())
         .arg("--field")
         .arg(assets.field_file(super::FIELD))
         .arg("--render")

@@ -1,0 +1,46 @@
+//! `sanqu replay`: starts `sanqu-replay`, telling it which field the episodes are from.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sanqu_model::Id;
+use sanqu_store::{Episode, Store};
+
+use crate::assets::Assets;
+use crate::outcome::Outcome;
+use crate::sibling;
+
+/// Runs the viewer with the arguments as they are, plus `--field` of the shipped field that the episodes belong to, so
+/// that robots stand in their zones. Without such a field the viewer shows an empty floor.
+///
+/// # Errors
+/// When the viewer is absent or cannot be started. What it finds wrong it says itself.
+pub(crate) fn run(mut arguments: Vec<String>, assets: Option<&Path>) -> Result<Outcome> {
+    if let Some(file) = field_file(&arguments, assets) {
+        arguments.extend(["--field".to_owned(), file.display().to_string()]);
+    }
+    sibling::run("sanqu-replay", arguments)
+}
+
+fn field_file(arguments: &[String], assets: Option<&Path>) -> Option<PathBuf> {
+    let named = |argument: &String| argument == "--field" || argument.starts_with("--field=") || argument == "--help" || argument == "-h";
+    if arguments.iter().any(named) {
+        return None;
+    }
+    let field = field_of(arguments)?;
+    let file = Assets::locate(assets).ok()?.field_file(field.as_str());
+    file.is_file().then_some(file)
+}
+
+/// The field of the store or of the first episode folder that the arguments name.
+fn field_of(arguments: &[String]) -> Option<Id> {
+    let follows =
+        arguments.iter().position(|argument| argument == "--store").and_then(|index| arguments.get(index + 1)).map(String::as_str);
+    let store = follows.or_else(|| arguments.iter().find_map(|argument| argument.strip_prefix("--store=")));
+    match store {
+        Some(store) => Store::open(Path::new(store)).ok().map(|store| store.field().clone()),
+        None => {
+            arguments.iter().find_map(|argument| Episode::open(Path::new(argument)).ok()).map(|episode| episode.manifest().field.clone())
+        }
+    }
+}
