@@ -110,7 +110,7 @@ impl Writer {
         let rows = RowSource::new(&state, command.as_ref(), spec);
         let grid = if cameras.is_empty() { fixed_grid(spec, |t| rows.fits(t)) } else { camera_grid(spec, &cameras, |t| rows.fits(t)) };
         let first_episode = self.episodes.len();
-        let mut notes = grid.notes;
+        let (mut notes, is_lossy) = (grid.notes, grid.is_lossy || grid.parts.is_empty());
         if !source.left_out.is_empty() {
             notes.push(format!("streams that are not exported: {}", source.left_out.join(", ")));
         }
@@ -128,7 +128,7 @@ impl Writer {
             self.append_part(source, content)?;
         }
         let rows = grid.parts.iter().map(|part| part.row_t_ns.len()).sum();
-        Ok(SourceReport { episode: source.id.clone(), rows, first_episode, episodes: grid.parts.len(), notes })
+        Ok(SourceReport { episode: source.id.clone(), rows, first_episode, episodes: grid.parts.len(), is_lossy, notes })
     }
 
     fn append_part(&mut self, source: &SourceEpisode<'_>, content: PartContent<'_>) -> Result<(), DatasetError> {
@@ -183,7 +183,9 @@ impl Writer {
             let frames = camera.frames.iter().skip(*first).take(rows);
             values.push(Values::Int64(frames.clone().map(|frame| frame.t_ns).collect()));
             let numbers = frames.map(|frame| i64::try_from(frame.seq)).collect::<Result<Vec<_>, _>>();
-            values.push(Values::Int64(numbers.map_err(|_| DatasetError::Nothing { reason: format!("camera {}: a sequence above 2^63", camera.name) })?));
+            values.push(Values::Int64(
+                numbers.map_err(|_| DatasetError::Nothing { reason: format!("camera {}: a sequence above 2^63", camera.name) })?,
+            ));
         }
         let fps = f64::from(self.fps);
         values.push(Values::Float32((0..rows).map(|row| narrow(row as f64 / fps)).collect()));
@@ -206,7 +208,10 @@ impl Writer {
         }
         let cameras = self.layout.features.iter().filter(|feature| feature.dtype == Dtype::Video);
         stats.extend(cameras.zip(&self.pictures).map(|(feature, histogram)| (feature.key.clone(), histogram.stats())));
-        write_json(&self.root.join("meta/stats.json"), &Ordered(stats.iter().map(|(key, stats)| (key.clone(), stats_json(key, stats))).collect()))?;
+        write_json(
+            &self.root.join("meta/stats.json"),
+            &Ordered(stats.iter().map(|(key, stats)| (key.clone(), stats_json(key, stats))).collect()),
+        )?;
         write_episodes(&self.root, &self.episodes, self.fps)?;
         write_tasks(&self.root, &self.tasks)?;
         let info = Info::new(&self.layout, &self.model, self.fps, [self.episodes.len(), self.rows, self.tasks.len()]);

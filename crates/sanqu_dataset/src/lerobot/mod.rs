@@ -63,7 +63,9 @@ pub struct SourceReport {
     pub first_episode: usize,
     /// LeRobot episodes made of it: 1, more when it was split, 0 when nothing fitted.
     pub episodes: usize,
-    /// Splits and dropped rows with row numbers, streams that LeRobot cannot carry.
+    /// Whether it was split, or rows of it dropped, beyond two at an edge.
+    pub is_lossy: bool,
+    /// Splits, dropped and trimmed rows with row numbers, streams that LeRobot cannot carry.
     pub notes: Vec<String>,
 }
 
@@ -93,9 +95,9 @@ pub struct LerobotReport {
 }
 
 impl LerobotReport {
-    /// Whether an episode was split, rows were dropped, or nothing of an episode could be used.
+    /// Whether an episode was split, or rows of it dropped (beyond two at an edge).
     pub fn is_lossy(&self) -> bool {
-        self.sources.iter().any(|source| source.episodes != 1 || source.notes.iter().any(|note| note.contains("dropped")))
+        self.sources.iter().any(|source| source.is_lossy)
     }
 }
 
@@ -105,7 +107,15 @@ impl fmt::Display for LerobotReport {
             ActionSource::Command => "the commanded positions",
             ActionSource::NextState => "the next row's state (nothing was commanded)",
         };
-        writeln!(f, "{}: {} episodes, {} rows at {} a second, robot {}", self.out.display(), self.episodes, self.rows, self.fps, self.robot_type)?;
+        writeln!(
+            f,
+            "{}: {} episodes, {} rows at {} a second, robot {}",
+            self.out.display(),
+            self.episodes,
+            self.rows,
+            self.fps,
+            self.robot_type
+        )?;
         writeln!(f, "cameras: {}; action: {action}", if self.cameras.is_empty() { "none".to_owned() } else { self.cameras.join(", ") })?;
         for source in &self.sources {
             for note in &source.notes {
@@ -178,7 +188,8 @@ fn export_into(
         reports.push(writer.append(source)?);
     }
     if reports.iter().all(|report| report.rows == 0) {
-        let notes: Vec<String> = reports.into_iter().flat_map(|r| r.notes.into_iter().map(move |n| format!("episode {}: {n}", r.episode))).collect();
+        let notes: Vec<String> =
+            reports.into_iter().flat_map(|r| r.notes.into_iter().map(move |n| format!("episode {}: {n}", r.episode))).collect();
         return Err(DatasetError::Nothing { reason: notes.join("; ") });
     }
     let Totals { episodes, rows, tasks } = writer.finish()?;
@@ -246,9 +257,13 @@ fn publish(unfinished: &Path, out: &Path) -> Result<(), DatasetError> {
 
 /// `README.md`: the dataset card that the Hugging Face hub shows.
 fn write_card(root: &Path, store: &Store, report: &LerobotReport) -> Result<(), DatasetError> {
+    // The card travels with the dataset: no path of this computer in it.
+    let report = LerobotReport { out: PathBuf::from("This dataset"), ..report.clone() };
     let text = format!(
         "---\ntask_categories:\n- robotics\ntags:\n- LeRobot\nconfigs:\n- config_name: default\n  data_files: data/*/*.parquet\n---\n\n\
          Exported by sanqu {} from field {}.\n\n```\n{report}```\n\n\
+         `observation.state` is the position of every joint of the robot's joint stream, in rad. Hand and gripper positions are in it only\n\
+         where that stream has them; none are made up.\n\n\
          Columns beside LeRobot's own: `time.capture_ns` is the row's real capture time (ns since the Unix epoch), `time.<camera>_ns` that of\n\
          each picture, `time.state_age_ns` how much older the joint sample is than the row, `source.<camera>_seq` the picture's number in the\n\
          recording. `meta/episodes` names the recorded episode of each row (`sanqu/episode`).\n",

@@ -146,14 +146,17 @@ impl<'a> SourceEpisode<'a> {
         let entry = self.entry(&stream)?;
         let mut frames = Vec::new();
         for batch in self.episode.read(entry, Some(&[T, SEQ, RUN, VIDEO_KEYFRAME]))? {
-            frames_of(&batch?, &mut frames).map_err(|column| self.refuse(&stream, format!("column {column:?} is missing or of another type")))?;
+            frames_of(&batch?, &mut frames)
+                .map_err(|column| self.refuse(&stream, format!("column {column:?} is missing or of another type")))?;
         }
         let video = Mp4Reader::open(&mp4_path(self.episode, entry)?)?;
         if video.len() != frames.len() {
             return Err(self.refuse(&stream, format!("{} rows, but {} pictures in the mp4", frames.len(), video.len())));
         }
         if let Some(found) = rate_hz(&frames).filter(|found| (found / f64::from(fps) - 1.0).abs() > RATE_TOLERANCE) {
-            return Err(self.refuse(&stream, format!("{found:.2} frames a second; passing video through needs a dataset of that rate, not {fps}")));
+            return Err(
+                self.refuse(&stream, format!("{found:.2} frames a second; passing video through needs a dataset of that rate, not {fps}"))
+            );
         }
         Ok((CameraFrames { name: name.to_owned(), frames }, video))
     }
@@ -169,14 +172,23 @@ fn mp4_path(episode: &Episode, entry: &StreamEntry) -> Result<PathBuf, DatasetEr
 
 /// Appends a batch's frames; the error is the column that is not as it must be.
 fn frames_of(batch: &RecordBatch, out: &mut Vec<Frame>) -> Result<(), &'static str> {
-    fn column<'b, A: ?Sized>(batch: &'b RecordBatch, name: &'static str, get: impl Fn(&'b dyn Array) -> Option<&'b A>) -> Result<&'b A, &'static str> {
+    fn column<'b, A: ?Sized>(
+        batch: &'b RecordBatch,
+        name: &'static str,
+        get: impl Fn(&'b dyn Array) -> Option<&'b A>,
+    ) -> Result<&'b A, &'static str> {
         batch.column_by_name(name).and_then(|array| get(array.as_ref())).ok_or(name)
     }
     let t = column(batch, T, |a| a.as_primitive_opt::<TimestampNanosecondType>())?;
     let seq = column(batch, SEQ, |a| a.as_primitive_opt::<UInt64Type>())?;
     let run = column(batch, RUN, |a| a.as_primitive_opt::<UInt32Type>())?;
     let keyframe = column(batch, VIDEO_KEYFRAME, |a| a.as_boolean_opt())?;
-    out.extend((0..batch.num_rows()).map(|i| Frame { t_ns: t.value(i), run: run.value(i), seq: seq.value(i), keyframe: keyframe.value(i) }));
+    out.extend((0..batch.num_rows()).map(|i| Frame {
+        t_ns: t.value(i),
+        run: run.value(i),
+        seq: seq.value(i),
+        keyframe: keyframe.value(i),
+    }));
     Ok(())
 }
 

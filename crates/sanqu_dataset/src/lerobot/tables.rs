@@ -145,7 +145,8 @@ pub(super) fn read_back(files: &[PathBuf], key: &str) -> Result<Vec<f64>, Datase
     for path in files {
         let file = File::open(path).map_err(|source| DatasetError::Io { path: path.clone(), source })?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| parquet_error(path, source))?;
-        let column = builder.schema().index_of(key).map_err(|source| DatasetError::Arrow { what: key.to_owned(), source: Box::new(source) })?;
+        let column =
+            builder.schema().index_of(key).map_err(|source| DatasetError::Arrow { what: key.to_owned(), source: Box::new(source) })?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
         let reader = builder.with_projection(mask).build().map_err(|source| parquet_error(path, source))?;
         for batch in reader {

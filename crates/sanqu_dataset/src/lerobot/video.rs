@@ -63,7 +63,8 @@ impl VideoTrack {
         let total = (range.first - range.lead + range.rows) as u64;
         self.make_room(total, bytes_of(video, range), &parameters)?;
         let Some(open) = &mut self.open else { return Err(VideoError::Reason("no file is open".to_owned())) };
-        let span = VideoSpan { file: self.files - 1, first_frame: open.frames + (range.first - range.lead) as u64, frames: range.rows as u64 };
+        let span =
+            VideoSpan { file: self.files - 1, first_frame: open.frames + (range.first - range.lead) as u64, frames: range.rows as u64 };
         let mut sampler = PictureSampler::new().map_err(VideoError::Reason)?;
         let mut sampled = sampled_rows(range.rows).into_iter().map(|row| range.first + row).peekable();
         for index in range.lead..range.first + range.rows {

@@ -150,10 +150,13 @@ impl Place {
         };
         let config = field.robot(&robot).ok_or_else(|| refuse("robot", format!("field {} has no robot {robot}", field.field)))?;
         let place = match &options.station {
-            Some(station) => field.station(station).ok_or_else(|| refuse("station", format!("field {} has no station {station}", field.field))),
+            Some(station) => {
+                field.station(station).ok_or_else(|| refuse("station", format!("field {} has no station {station}", field.field)))
+            }
             None => field.station_of(&robot).ok_or_else(|| refuse("station", format!("{robot} stands at no station; name one"))),
         }?;
-        let task = options.task.as_ref().map(|id| field.task(id).ok_or_else(|| refuse("task", format!("field {} has no task {id}", field.field))));
+        let task =
+            options.task.as_ref().map(|id| field.task(id).ok_or_else(|| refuse("task", format!("field {} has no task {id}", field.field))));
         let task = task.transpose()?;
         let description = match options.robots_dir.as_ref().map(|dir| dir.join(&config.model)) {
             Some(folder) if folder.is_dir() => Some(store.snapshot_robot(&folder)?),
@@ -183,7 +186,10 @@ fn import_group(
     let episode = episode_id(bags, place, start_ns);
     if store.episodes()?.iter().any(|known| known.manifest().episode == episode) {
         let names: Vec<&str> = bags.iter().map(|bag| bag.bag.name.as_str()).collect();
-        return Err(DatasetError::Option { option: "bag", reason: format!("{} is already in the store as episode {episode}", names.join(", ")) });
+        return Err(DatasetError::Option {
+            option: "bag",
+            reason: format!("{} is already in the store as episode {episode}", names.join(", ")),
+        });
     }
     remove_unfinished(store, episode)?;
     let start = EpisodeStart {

@@ -165,12 +165,16 @@ fn texts(names: &[&str]) -> Vec<String> {
 
 fn sensors(message: &Message) -> Result<Vec<Row>, WireError> {
     // Older robots publish the same array as joint_current.
-    let raw_field = ["joint_data.joint_torque", "joint_data.joint_current"].into_iter().find(|field| message.get(field).is_some()).unwrap_or("joint_data.joint_torque");
+    let raw_field = ["joint_data.joint_torque", "joint_data.joint_current"]
+        .into_iter()
+        .find(|field| message.get(field).is_some())
+        .unwrap_or("joint_data.joint_torque");
     let positions = message.f64_array("joint_data.joint_q")?.to_vec();
     let names = joint_names(positions.len());
     let raw = message.f64_array(raw_field)?.to_vec();
     let known = names.len() == torque::JOINTS && raw.len() == torque::JOINTS;
-    let effort: Vec<f64> = if known { raw.iter().enumerate().filter_map(|(i, v)| torque::newton_metres(i, *v)).collect() } else { Vec::new() };
+    let effort: Vec<f64> =
+        if known { raw.iter().enumerate().filter_map(|(i, v)| torque::newton_metres(i, *v)).collect() } else { Vec::new() };
     let mut joint = Row::new("joint")
         .with(["pos", "rad", ""], &names, Values::F64(positions))
         .with(["vel", "rad/s", ""], &names, Values::F64(message.f64_array("joint_data.joint_v")?.to_vec()))
@@ -283,9 +287,11 @@ fn joystick(message: &Message) -> Result<Row, WireError> {
             }
         }
     }
-    Ok(Row::new("teleop/joystick")
-        .with(["axis", "", ""], &axes, Values::F32(axis_values))
-        .with(["button", "", ""], &buttons, Values::Bool(button_values)))
+    Ok(Row::new("teleop/joystick").with(["axis", "", ""], &axes, Values::F32(axis_values)).with(
+        ["button", "", ""],
+        &buttons,
+        Values::Bool(button_values),
+    ))
 }
 
 #[cfg(test)]
@@ -296,7 +302,10 @@ mod tests {
     fn joints_are_named_in_the_order_of_the_vectors() {
         let names = joint_names(28);
         let at = |i: usize| names[i].as_str();
-        assert_eq!((names.len(), at(0), at(6), at(12), at(19), at(27)), (28, "leg_l1_joint", "leg_r1_joint", "zarm_l1_joint", "zarm_r1_joint", "zhead_2_joint"));
+        assert_eq!(
+            (names.len(), at(0), at(6), at(12), at(19), at(27)),
+            (28, "leg_l1_joint", "leg_r1_joint", "zarm_l1_joint", "zarm_r1_joint", "zhead_2_joint")
+        );
         assert_eq!(joint_names(2), ["joint_00", "joint_01"]);
     }
 

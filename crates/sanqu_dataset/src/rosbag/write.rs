@@ -90,7 +90,9 @@ impl Writer {
                 progress(RosbagProgress { stage: "write", name: bag.name.clone(), done, total });
             }
             done += 1;
-            let (Some(connection), Some(surveyed)) = (bag.connections.get(&number), surveyor.connections.get(&number)) else { return Ok(()) };
+            let (Some(connection), Some(surveyed)) = (bag.connections.get(&number), surveyor.connections.get(&number)) else {
+                return Ok(());
+            };
             let Some(role) = Role::of(&connection.topic, &connection.message_type) else { return Ok(()) };
             let index = counts.entry(number).or_insert(0);
             let (seq, stamp_ns) = header_of(data);
@@ -157,9 +159,15 @@ impl Writer {
         let mut facts: BTreeMap<String, String> = row.facts.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         facts.insert("topic".to_owned(), origin.connection.topic.clone());
         facts.insert("message_type".to_owned(), origin.connection.message_type.clone());
-        facts.insert("t".to_owned(), if stamped { "the header's stamp" } else { "the bag's receive time: the messages have no stamp" }.to_owned());
+        facts.insert(
+            "t".to_owned(),
+            if stamped { "the header's stamp" } else { "the bag's receive time: the messages have no stamp" }.to_owned(),
+        );
         let numbered = origin.surveyed.numbers.is_some();
-        facts.insert("seq".to_owned(), if numbered { "the header's seq" } else { "order in the bag: the source does not number" }.to_owned());
+        facts.insert(
+            "seq".to_owned(),
+            if numbered { "the header's seq" } else { "order in the bag: the source does not number" }.to_owned(),
+        );
         let description = StreamDescription {
             stream: name.clone(),
             encoding: ENCODING_ARROW.to_owned(),

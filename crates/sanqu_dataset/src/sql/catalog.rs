@@ -134,12 +134,19 @@ fn side_file(episode: &Episode, name: &str) -> Result<Vec<RecordBatch>, DatasetE
     let file = File::open(&path).map_err(|source| DatasetError::Io { path: path.clone(), source })?;
     let damaged = |source| DatasetError::Parquet { path: path.clone(), source: Box::new(source) };
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).map_err(damaged)?;
-    reader.collect::<Result<Vec<_>, _>>().map_err(|source| DatasetError::Arrow { what: path.display().to_string(), source: Box::new(source) })
+    reader
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| DatasetError::Arrow { what: path.display().to_string(), source: Box::new(source) })
 }
 
 /// A batch in the table's shape: the episode, the given constants, then the file's columns by name; null where the
 /// file does not have one.
-pub(super) fn shaped(schema: &SchemaRef, episode: &str, constants: &[(&str, &str)], batch: &RecordBatch) -> Result<RecordBatch, DatasetError> {
+pub(super) fn shaped(
+    schema: &SchemaRef,
+    episode: &str,
+    constants: &[(&str, &str)],
+    batch: &RecordBatch,
+) -> Result<RecordBatch, DatasetError> {
     let rows = batch.num_rows();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {

@@ -49,7 +49,8 @@ impl Table {
         let (text, float, count) = (|| DataType::Utf8, || DataType::Float64, || DataType::UInt64);
         let columns: Vec<(&str, DataType)> = match self {
             Self::Episodes => {
-                let mut columns: Vec<_> = ["episode", "field", "zone", "station", "task", "prompt", "operator", "robots"].map(|c| (c, text())).to_vec();
+                let mut columns: Vec<_> =
+                    ["episode", "field", "zone", "station", "task", "prompt", "operator", "robots"].map(|c| (c, text())).to_vec();
                 columns.extend([("start", time()), ("stop", time()), ("duration_secs", float())]);
                 columns.extend(["outcome", "reason", "state", "verdict", "ended_by"].map(|c| (c, text())));
                 columns.extend([("lost", count()), ("folder", text())]);

@@ -71,7 +71,12 @@ impl BagMaker {
         let size = u32::try_from(content.len()).unwrap().to_le_bytes();
         let chunk = record(&[("op", &[5]), ("compression", compression.as_bytes()), ("size", &size)], &packed);
         let mut out = b"#ROSBAG V2.0\n".to_vec();
-        let header = |index_pos: u64| record(&[("op", &[3]), ("index_pos", &index_pos.to_le_bytes()), ("conn_count", &[1, 0, 0, 0]), ("chunk_count", &[1, 0, 0, 0])], &[b' '; 8]);
+        let header = |index_pos: u64| {
+            record(
+                &[("op", &[3]), ("index_pos", &index_pos.to_le_bytes()), ("conn_count", &[1, 0, 0, 0]), ("chunk_count", &[1, 0, 0, 0])],
+                &[b' '; 8],
+            )
+        };
         let index_pos = (out.len() + header(0).len() + chunk.len()) as u64;
         out.extend(header(index_pos));
         out.extend(chunk);

@@ -45,10 +45,7 @@ impl Default for Recording {
             robot: "walker-s-01",
             model: "walker-s",
             joints: vec!["l_hip_joint", "l_knee_joint", "l_ankle_joint"],
-            cameras: vec![
-                Camera { name: "head", phase_ns: 0, lost: vec![] },
-                Camera { name: "wrist", phase_ns: 5_000_000, lost: vec![] },
-            ],
+            cameras: vec![Camera { name: "head", phase_ns: 0, lost: vec![] }, Camera { name: "wrist", phase_ns: 5_000_000, lost: vec![] }],
             secs: 4,
             command_from_ns: None,
             prompt: "inspect the door",
@@ -104,9 +101,22 @@ impl Recording {
         store.find(&manifest.episode.to_string()).unwrap()
     }
 
-    fn describe(&self, journal: &mut JournalWriter, stream: &str, encoding: &str, quantities: Vec<Quantity>) -> (StreamKey, StreamDescription) {
+    fn describe(
+        &self,
+        journal: &mut JournalWriter,
+        stream: &str,
+        encoding: &str,
+        quantities: Vec<Quantity>,
+    ) -> (StreamKey, StreamDescription) {
         let stream: sanqu_model::StreamName = stream.parse().unwrap();
-        let description = StreamDescription { stream: stream.clone(), encoding: encoding.into(), rate_hz: 0.0, clock: 1, quantities, facts: Default::default() };
+        let description = StreamDescription {
+            stream: stream.clone(),
+            encoding: encoding.into(),
+            rate_hz: 0.0,
+            clock: 1,
+            quantities,
+            facts: Default::default(),
+        };
         journal.control(&Control::Describe { robot: id(self.robot), description: description.clone() }).unwrap();
         journal.control(&Control::Baseline { robot: id(self.robot), stream: stream.clone(), boot: 7, next_seq: 0 }).unwrap();
         (StreamKey { field: id("desk"), robot: id(self.robot), stream }, description)
@@ -128,7 +138,10 @@ impl Recording {
 
     fn film(&self, journal: &mut JournalWriter, camera: &Camera, start_ns: i64, stop_ns: i64) {
         let (key, description) = self.describe(journal, &format!("camera/{}", camera.name), ENCODING_H264, vec![]);
-        let config = EncoderConfig::new().max_frame_rate(FrameRate::from_hz(30.0)).intra_frame_period(IntraFramePeriod::from_num_frames(GOP)).skip_frames(false);
+        let config = EncoderConfig::new()
+            .max_frame_rate(FrameRate::from_hz(30.0))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(GOP))
+            .skip_frames(false);
         let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config).unwrap();
         for seq in 0u64.. {
             // Ten frames before the start: the first row builds on a keyframe of the pre-roll.
@@ -156,7 +169,8 @@ struct Sent {
 fn append(journal: &mut JournalWriter, key: &StreamKey, description: &StreamDescription, sent: Sent, payload: &[u8]) {
     let Sent { rows, seq, capture_ns, flags } = sent;
     let header = SampleHeader { flags, rows, boot: 7, seq, capture_ns, clock: 1, schema_id: description.schema_id() };
-    let sample = Sample { key, encoding: &description.encoding, attachment: &header.encode(payload), payload, recv_ns: capture_ns + 1_000_000 };
+    let sample =
+        Sample { key, encoding: &description.encoding, attachment: &header.encode(payload), payload, recv_ns: capture_ns + 1_000_000 };
     journal.append(&sample).unwrap();
 }
 
@@ -170,7 +184,7 @@ fn picture(number: u64) -> Vec<u8> {
     }
     for row in BLOCK..HEIGHT {
         for column in 0..WIDTH {
-            yuv[row * WIDTH + column] = u8::try_from((column + row + number as usize * 3) % 200 + 20).unwrap();
+            yuv[row * WIDTH + column] = u8::try_from((column as u64 + row as u64 + number * 3) % 200 + 20).unwrap();
         }
     }
     yuv
@@ -184,7 +198,8 @@ pub(crate) fn number_in(luma: &[u8], stride: usize) -> u64 {
 /// Reads a Parquet column as i64 or f64 values.
 pub(crate) fn column(path: &Path, name: &str) -> ArrayRef {
     let file = std::fs::File::open(path).unwrap();
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(1 << 20).build().unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(1 << 20).build().unwrap();
     let batches: Vec<_> = reader.map(Result::unwrap).collect();
     assert_eq!(batches.len(), 1, "{}", path.display());
     Arc::clone(batches[0].column_by_name(name).unwrap_or_else(|| panic!("{name} in {}", path.display())))

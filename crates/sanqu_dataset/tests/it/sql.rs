@@ -10,7 +10,8 @@ fn recorded(store: &Store) {
     let with = |number| Recording { number, cameras: vec![], secs: 1, ..Recording::default() };
     let first = with(1).seal(store);
     with(2).seal(store);
-    let decide = |kind, reason: &str| first.append_decision(&Decision { kind, who: "op-07".into(), reason: reason.into(), at_ns: 1 }).unwrap();
+    let decide =
+        |kind, reason: &str| first.append_decision(&Decision { kind, who: "op-07".into(), reason: reason.into(), at_ns: 1 }).unwrap();
     decide(DecisionKind::Keep, "good");
     decide(DecisionKind::Discard, "wrong door");
     decide(DecisionKind::Outcome, "failure");
@@ -27,7 +28,10 @@ async fn episodes_and_streams_can_be_asked() {
     recorded(&store);
     let found = one(&store, "SELECT state, outcome, reason, verdict, robots, start FROM episodes ORDER BY episode").await;
     let text = |column: usize, row: usize| found.column(column).as_string::<i32>().value(row).to_owned();
-    assert_eq!((text(0, 0), text(1, 0), text(2, 0), text(4, 0)), ("discarded".into(), "failure".into(), "wrong door".into(), "walker-s-01".into()));
+    assert_eq!(
+        (text(0, 0), text(1, 0), text(2, 0), text(4, 0)),
+        ("discarded".into(), "failure".into(), "wrong door".into(), "walker-s-01".into())
+    );
     assert_eq!((text(0, 1), found.column(1).is_null(1), found.column(3).null_count()), ("sealed".into(), true, 2));
     let found = one(&store, "SELECT sum(rows) AS rows, sum(received) FROM streams WHERE stream = 'joint'").await;
     assert_eq!(found.column(0).as_primitive::<UInt64Type>().value(0), 2 * 300);

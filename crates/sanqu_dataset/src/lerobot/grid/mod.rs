@@ -1,5 +1,11 @@
 //! The row grid of an export: which frame of which camera belongs to which row, and where an episode must be split.
 
+mod parts;
+#[cfg(test)]
+mod tests;
+
+use parts::Builder;
+
 /// One frame of a camera, in the order of its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
@@ -33,13 +39,19 @@ pub(super) struct Part {
     pub(super) first_frame: Vec<usize>,
 }
 
+/// Rows at the very start or end of an episode that may be missing without being called a loss: a second camera's first
+/// or last frame often lies just outside of the span.
+const EDGE_ROWS_MAX: usize = 2;
+
 /// The grid of one episode: its parts, and one sentence for every row that is not in a part and every split.
 #[derive(Debug, Default)]
 pub(super) struct Grid {
     /// The parts, in time order.
     pub(super) parts: Vec<Part>,
-    /// What was split or dropped, with row numbers.
+    /// What was split, dropped or trimmed, with row numbers.
     pub(super) notes: Vec<String>,
+    /// Whether more than [`EDGE_ROWS_MAX`] rows at an edge are missing.
+    pub(super) is_lossy: bool,
 }
 
 /// What the grid is made for.
@@ -167,16 +179,20 @@ fn begin(spec: GridSpec, cameras: &[CameraFrames], decodable: &[Vec<bool>], inde
     let Some(row_t_ns) = cameras.first().and_then(|main| main.frames.get(index)).map(|frame| frame.t_ns) else {
         return Err("no such frame".to_owned());
     };
-    cameras.iter().zip(decodable).enumerate().map(|(which, (camera, decodable))| {
-        let nearest = if which == 0 { index } else { nearest(&camera.frames, row_t_ns) };
-        let frame = camera.frames.get(nearest).ok_or_else(|| format!("camera {} has no frames", camera.name))?;
-        near(spec, camera, frame, row_t_ns)?;
-        match decodable.get(nearest) {
-            Some(true) => Ok(nearest),
-            _ => Err(format!("camera {}'s frame {} cannot be decoded: the frames it builds on are missing", camera.name, frame.seq)),
-        }
-    })
-    .collect()
+    cameras
+        .iter()
+        .zip(decodable)
+        .enumerate()
+        .map(|(which, (camera, decodable))| {
+            let nearest = if which == 0 { index } else { nearest(&camera.frames, row_t_ns) };
+            let frame = camera.frames.get(nearest).ok_or_else(|| format!("camera {} has no frames", camera.name))?;
+            near(spec, camera, frame, row_t_ns)?;
+            match decodable.get(nearest) {
+                Some(true) => Ok(nearest),
+                _ => Err(format!("camera {}'s frame {} cannot be decoded: the frames it builds on are missing", camera.name, frame.seq)),
+            }
+        })
+        .collect()
 }
 
 fn nearest(frames: &[Frame], t_ns: i64) -> usize {
@@ -190,158 +206,4 @@ fn nearest(frames: &[Frame], t_ns: i64) -> usize {
 
 fn ms(ns: i64) -> String {
     format!("{}.{} ms", ns / 1_000_000, (ns % 1_000_000).abs() / 100_000)
-}
-
-/// Collects parts and notes.
-struct Builder {
-    spec: GridSpec,
-    open: Option<Part>,
-    grid: Grid,
-    /// First row, end row and reason of the rows being dropped.
-    dropped: Option<(usize, usize, String)>,
-}
-
-impl Builder {
-    fn new(spec: GridSpec) -> Self {
-        Self { spec, open: None, grid: Grid::default(), dropped: None }
-    }
-
-    fn extend(&mut self, t_ns: i64) {
-        if let Some(part) = &mut self.open {
-            part.row_t_ns.push(t_ns);
-        }
-    }
-
-    fn close(&mut self, row: usize, reason: &str) {
-        if let Some(part) = self.open.take() {
-            self.grid.notes.push(format!("split before row {row}: {reason}"));
-            self.keep(part);
-        }
-    }
-
-    fn keep(&mut self, part: Part) {
-        let rows = part.row_t_ns.len();
-        if rows < usize::try_from(self.spec.fps).unwrap_or(usize::MAX) {
-            let last = part.first_row + rows - 1;
-            self.grid.notes.push(format!("rows {}..={last} dropped: {rows} rows without a break are less than one second", part.first_row));
-        } else {
-            self.grid.parts.push(part);
-        }
-    }
-
-    fn begin(&mut self, row: usize, t_ns: i64, start: Result<Vec<usize>, String>) {
-        match start {
-            Ok(first_frame) => {
-                self.note_dropped();
-                self.open = Some(Part { first_row: row, row_t_ns: vec![t_ns], first_frame });
-            }
-            Err(reason) => match &mut self.dropped {
-                Some((_, end, before)) if reason_kind(before) == reason_kind(&reason) => *end = row + 1,
-                _ => {
-                    self.note_dropped();
-                    self.dropped = Some((row, row + 1, reason));
-                }
-            },
-        }
-    }
-
-    fn note_dropped(&mut self) {
-        if let Some((from, end, reason)) = self.dropped.take() {
-            self.grid.notes.push(format!("rows {from}..={} dropped: {reason}", end - 1));
-        }
-    }
-
-    fn finish(mut self) -> Grid {
-        if let Some(part) = self.open.take() {
-            self.keep(part);
-        }
-        self.note_dropped();
-        self.grid
-    }
-}
-
-/// The reason without its numbers: rows that are dropped one after another for the same reason share one note.
-fn reason_kind(reason: &str) -> String {
-    reason.chars().filter(|c| !c.is_ascii_digit() && !matches!(c, '.' | '-')).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PERIOD: i64 = 33_333_333;
-    const SPEC: GridSpec = GridSpec { start_ns: 0, stop_ns: 4_000_000_000, fps: 30 };
-
-    /// Frames `0..count` with a keyframe every 15, `phase_ns` behind the grid, from one second before the start.
-    fn camera(name: &str, count: u64, phase_ns: i64) -> CameraFrames {
-        let frames = (0..count)
-            .map(|seq| Frame { t_ns: (seq as i64 - 30) * PERIOD + phase_ns, run: 0, seq, keyframe: seq % 15 == 0 })
-            .collect();
-        CameraFrames { name: name.into(), frames }
-    }
-
-    fn check(cameras: &[CameraFrames], parts: &[(usize, usize, Vec<usize>)], notes: &[&str]) {
-        let grid = camera_grid(SPEC, cameras, |_| Ok(()));
-        let found: Vec<_> = grid.parts.iter().map(|p| (p.first_row, p.row_t_ns.len(), p.first_frame.clone())).collect();
-        assert_eq!(found, parts, "{:#?}", grid.notes);
-        assert_eq!(grid.notes.len(), notes.len(), "{:#?}", grid.notes);
-        for (note, part) in grid.notes.iter().zip(notes) {
-            assert!(note.contains(part), "{note} should say {part}");
-        }
-    }
-
-    #[test]
-    fn rows_are_the_first_cameras_frames_within_the_span() {
-        check(&[camera("head", 200, 0)], &[(0, 121, vec![30])], &[]);
-    }
-
-    #[test]
-    fn a_second_camera_is_paired_by_the_nearest_frame() {
-        check(&[camera("head", 200, 0), camera("wrist", 200, 10_000_000)], &[(0, 121, vec![30, 30])], &[]);
-        check(&[camera("head", 200, 0), camera("wrist", 200, 20_000_000)], &[(0, 121, vec![30, 29])], &[]);
-    }
-
-    #[test]
-    fn a_lost_frame_splits_until_pictures_can_be_decoded_again() {
-        let mut wrist = camera("wrist", 200, 0);
-        wrist.frames.remove(80); // its row is 50; the next keyframe is number 90, row 60
-        check(
-            &[camera("head", 200, 0), wrist],
-            &[(0, 50, vec![30, 30]), (60, 61, vec![90, 89])],
-            &["split before row 50: camera wrist lost frames between number 79 and 81", "rows 50..=59 dropped: camera wrist"],
-        );
-    }
-
-    #[test]
-    fn a_short_rest_is_dropped_and_said() {
-        let mut head = camera("head", 200, 0);
-        head.frames.remove(50); // row 20
-        check(&[head], &[(24, 96, vec![59])], &["split before row 20", "rows 0..=19 dropped: 20 rows", "rows 20..=23 dropped"]);
-    }
-
-    #[test]
-    fn a_drifting_camera_is_paired_again() {
-        let mut wrist = camera("wrist", 200, 0);
-        for (n, frame) in wrist.frames.iter_mut().enumerate() {
-            frame.t_ns += n as i64 * 200_000;
-        }
-        let grid = camera_grid(SPEC, &[camera("head", 200, 0), wrist], |_| Ok(()));
-        assert_eq!(grid.parts.len(), 2, "{:#?}", grid.notes);
-        assert!(grid.notes[0].contains("from the row, more than 17.0 ms"), "{:#?}", grid.notes);
-    }
-
-    #[test]
-    fn rows_without_state_are_noted_once() {
-        let grid = camera_grid(SPEC, &[camera("head", 200, 0)], |t| if t < 1_000_000_000 { Err(format!("no state at {t}")) } else { Ok(()) });
-        assert_eq!((grid.parts.len(), grid.parts[0].first_row), (1, 31));
-        assert_eq!(grid.notes.len(), 1, "{:#?}", grid.notes);
-        assert!(grid.notes[0].contains("rows 0..=30 dropped"), "{:#?}", grid.notes);
-    }
-
-    #[test]
-    fn the_fixed_grid_does_not_drift() {
-        let grid = fixed_grid(GridSpec { start_ns: 7, stop_ns: 7 + 100_000_000_000, fps: 30 }, |_| Ok(()));
-        assert_eq!(grid.parts[0].row_t_ns.len(), 3000);
-        assert_eq!(grid.parts[0].row_t_ns[2997], 7 + 99_900_000_000);
-    }
 }
