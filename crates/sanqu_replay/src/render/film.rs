@@ -1,6 +1,6 @@
 use bevy::math::UVec2;
 use openh264::encoder::{
-    BitRate, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile, RateControlMode, SpsPpsStrategy, UsageType,
+    Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile, RateControlMode, SpsPpsStrategy, UsageType,
 };
 use openh264::formats::{RgbaSliceU8, YUVBuffer};
 use openh264::{OpenH264API, Timestamp};
@@ -14,13 +14,13 @@ use crate::ReplayError;
 const TIMESCALE: u32 = 12_800;
 /// A keyframe this often, pictures.
 const KEYFRAME_EVERY: u32 = FILM_FPS;
-/// Bits a pixel and picture.
-const BITS_PER_PIXEL: f64 = 0.16;
+/// [`FILM_FPS`] as the encoder wants it.
+const FILM_HZ: f32 = 25.0;
 
 /// Draws pictures from the playhead on and encodes them.
 pub(super) fn film(studio: &mut Studio, job: &RenderJob, size: UVec2, progress: &mut dyn FnMut(Progress)) -> Result<(), ReplayError> {
     let total = pictures(job.seconds);
-    let mut encoder = encoder(size)?;
+    let mut encoder = encoder()?;
     let mut yuv = YUVBuffer::new(size.x as usize, size.y as usize);
     let mut writer: Option<Mp4Writer> = None;
     for number in 0..total {
@@ -59,17 +59,17 @@ fn pictures(seconds: f64) -> u32 {
     ((seconds * f64::from(FILM_FPS)).round() as u32).max(1)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few megabits a second")]
-fn encoder(size: UVec2) -> Result<Encoder, ReplayError> {
-    let bits = f64::from(size.x) * f64::from(size.y) * f64::from(FILM_FPS) * BITS_PER_PIXEL;
+/// Quality is constant, so that still scenes stay sharp and the same pictures give the same bytes.
+fn encoder() -> Result<Encoder, ReplayError> {
     let config = EncoderConfig::new()
         .usage_type(UsageType::ScreenContentRealTime)
         .profile(Profile::Baseline)
-        .rate_control_mode(RateControlMode::Quality)
-        .bitrate(BitRate::from_bps(bits as u32))
-        .max_frame_rate(FrameRate::from_hz(25.0))
+        .rate_control_mode(RateControlMode::Off)
+        .max_frame_rate(FrameRate::from_hz(FILM_HZ))
         .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_EVERY))
         .sps_pps_strategy(SpsPpsStrategy::ConstantId)
+        .adaptive_quantization(false)
+        .background_detection(false)
         .skip_frames(false);
     Ok(Encoder::with_api_config(OpenH264API::from_source(), config)?)
 }

@@ -97,6 +97,7 @@ fn car() -> Vec<Piece> {
         // Windscreen, side windows, roof.
         block([0.78, 1.46, 0.04], [2.76, 0.0, 1.12], GLASS).turned([0.0, -0.76, 0.0]).smooth(),
         block([0.58, 1.50, 0.48], [3.32, 0.0, 1.12], GLASS).smooth(),
+        block([0.36, 1.44, 0.24], [2.86, 0.0, 1.00], GLASS).smooth(),
         block([0.64, 1.54, 0.06], [3.31, 0.0, 1.39], RED).smooth(),
         block([0.06, 1.56, 0.52], [3.58, 0.0, 1.13], RED).smooth(),
     ];
