@@ -46,7 +46,8 @@ impl Builder {
             (Ok(first_frame), _) => self.open = Some(Part { first_row: row, row_t_ns: vec![t_ns], first_frame }),
             (Err(reason), Some(gap)) if gap.end == row => {
                 gap.end += 1;
-                if !gap.reasons.iter().any(|known| reason_kind(known) == reason_kind(&reason)) {
+                // Why nothing begins at the very row where a part ended, its end has said.
+                if gap.from < row && !gap.reasons.iter().any(|known| reason_kind(known) == reason_kind(&reason)) {
                     gap.reasons.push(reason);
                 }
             }
