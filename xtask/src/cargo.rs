@@ -14,6 +14,12 @@ pub(crate) fn cargo(verb: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root()).args(verb);
+    // `cargo run` gave us these; build scripts that watch them (ring's) would run again, and all that stands on them.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     if has_clippy() {
         command.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     }
