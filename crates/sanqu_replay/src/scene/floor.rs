@@ -42,17 +42,23 @@ impl Look {
     }
 
     fn material(&self, quality: Quality) -> StandardMaterial {
-        let [r, g, b] = self.rgb;
+        let unlit = self.floor && !quality.shadows;
+        let [r, g, b] = if unlit { sunlit(self.rgb) } else { self.rgb };
         let base_color = Color::srgb(r, g, b);
         StandardMaterial {
             base_color,
             emissive: base_color.to_linear() * self.glow,
             perceptual_roughness: self.roughness,
             reflectance: if self.floor { 0.15 } else { 0.5 },
-            unlit: self.floor && !quality.shadows,
+            unlit,
             ..Default::default()
         }
     }
+}
+
+/// About how bright the sun makes a colour of the floor, sRGB.
+pub(super) fn sunlit(rgb: [f32; 3]) -> [f32; 3] {
+    rgb.map(|channel| (channel * 1.14).min(1.0))
 }
 
 impl Builder {

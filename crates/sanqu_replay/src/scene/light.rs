@@ -2,13 +2,13 @@ use bevy::light::{CascadeShadowConfigBuilder, DirectionalLight, DirectionalLight
 use bevy::prelude::{ClearColor, Color, Commands, Res, Transform, Vec3};
 
 use super::Quality;
-use super::floor::FLOOR_RGB;
+use super::floor::{FLOOR_RGB, sunlit};
 
 /// The sky behind everything, sRGB.
 pub const SKY_RGB: [f32; 3] = [0.74, 0.83, 0.91];
 
 pub(super) fn build_light(mut commands: Commands<'_, '_>, quality: Res<'_, Quality>) {
-    let [r, g, b] = if quality.shadows { SKY_RGB } else { FLOOR_RGB };
+    let [r, g, b] = if quality.shadows { SKY_RGB } else { sunlit(FLOOR_RGB) };
     commands.insert_resource(ClearColor(Color::srgb(r, g, b)));
     commands.insert_resource(GlobalAmbientLight { color: Color::srgb(0.88, 0.93, 1.0), brightness: 520.0, ..Default::default() });
     commands.insert_resource(DirectionalLightShadowMap { size: 2048 });
