@@ -117,7 +117,7 @@ fn car() -> Vec<Piece> {
 /// Three exhibit panels in an arc, and an exhibit on a plinth.
 fn panels() -> Vec<Piece> {
     let mut pieces =
-        vec![piece(Form::Tube(0.26, 0.62), [1.25, -1.25, 0.31], WHITE), piece(Form::Ball([0.17; 3]), [1.25, -1.25, 0.80], AMBER).smooth()];
+        vec![piece(Form::Tube(0.26, 0.62), [1.15, 1.45, 0.31], WHITE), piece(Form::Ball([0.17; 3]), [1.15, 1.45, 0.80], AMBER).smooth()];
     for (yaw, rgb) in [(0.5, BLUE), (0.0, GREEN), (-0.5, AMBER)] {
         let at = |ahead: f64, aside: f64, z: f64| {
             let (sin, cos) = f64::sin_cos(yaw);
