@@ -5,6 +5,9 @@ use sanqu_store::{Cursor, Sampled, Series};
 use super::grid::GridSpec;
 use super::source::median_step_ns;
 
+/// Why a row before the first command has no action.
+pub(super) const NO_COMMAND: &str = "no command yet";
+
 /// Looks up what is held at a row's time.
 pub(super) struct RowSource<'a> {
     state: Cursor<'a>,
@@ -50,7 +53,7 @@ impl<'a> RowSource<'a> {
         }
         self.finite("joint", &state)?;
         if let Some(command) = &self.command {
-            self.finite("command", &command.at(t_ns).ok_or("no command yet")?)?;
+            self.finite("command", &command.at(t_ns).ok_or(NO_COMMAND)?)?;
         }
         Ok(())
     }
@@ -120,7 +123,7 @@ mod tests {
         let (state, late) = (series(2_000_000, 100), Series { t_ns: vec![50_000_000], values: vec![1.0], names: vec!["a".into()] });
         let source = RowSource::new(&state, Some(&late), SPEC);
         assert_eq!(source.fits(0).unwrap_err(), "no joint state yet");
-        assert_eq!(source.fits(40_000_000).unwrap_err(), "no command yet");
+        assert_eq!(source.fits(40_000_000).unwrap_err(), NO_COMMAND);
         assert_eq!(source.fits(60_000_000), Ok(()));
         assert_eq!(source.fits(300_000_000).unwrap_err(), "the last joint state is 101 ms old");
         let broken = Series { values: vec![f64::NAN], t_ns: vec![0], names: vec!["knee".into()] };

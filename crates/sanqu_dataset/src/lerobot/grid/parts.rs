@@ -1,6 +1,7 @@
 //! The parts of a grid, and the sentences about what is in none.
 
 use super::{EDGE_ROWS_MAX, Grid, GridSpec, Part};
+use crate::lerobot::rows::NO_COMMAND;
 
 /// Collects parts, and the gaps between them.
 pub(super) struct Builder {
@@ -64,6 +65,11 @@ impl Builder {
             let reasons = reasons.join("; ");
             let note = match end - from {
                 0 => format!("split before row {from}: {reasons}"),
+                // A demonstration begins with its first command: what is before it lacks nothing, it has no action.
+                _ if at_start && reasons == NO_COMMAND => {
+                    notes.push((from, format!("rows {from}..={} left out: {reasons}", end - 1)));
+                    continue;
+                }
                 rows if (at_start || at_end) && rows <= EDGE_ROWS_MAX => {
                     notes.push((from, format!("rows {from}..={} trimmed at the edge: {reasons}", end - 1)));
                     continue;
