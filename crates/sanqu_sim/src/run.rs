@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use sanqu_ingest::RobotPublisher;
 use sanqu_model::now_ns;
@@ -10,9 +10,6 @@ use crate::{SimError, SimRobot, SimSample};
 
 /// Pictures that may wait between the camera thread and the publisher.
 const FRAMES_WAITING_MAX: usize = 16;
-/// The longest nap of the camera thread: how soon it notices that the run is over.
-const NAP_MAX: Duration = Duration::from_millis(50);
-
 /// Publishes what a robot makes as its times come, until `stop` becomes true or its sender is dropped.
 ///
 /// Open loop: the schedule is the robot's own start time and rates, and nothing that happens downstream moves it. What
@@ -28,7 +25,8 @@ pub async fn run(robot: SimRobot, publisher: &RobotPublisher, mut stop: watch::R
     let (sender, mut frames) = mpsc::channel(FRAMES_WAITING_MAX);
     let has_cameras = !cameras.is_empty();
     let thread = std::thread::Builder::new().name(format!("cameras {}", spec.robot));
-    let thread = thread.spawn(move || shoot_all(cameras, &sender)).map_err(|error| failed(error.to_string()))?;
+    let (running, ended) = sync_channel(0);
+    let thread = thread.spawn(move || shoot_all(cameras, &sender, &ended)).map_err(|error| failed(error.to_string()))?;
 
     let mut pace = Pace::new(publisher, 0);
     let mut samples = Vec::new();
@@ -57,6 +55,7 @@ pub async fn run(robot: SimRobot, publisher: &RobotPublisher, mut stop: watch::R
     };
     // The thread ends when nobody takes its pictures; those that wait are not sent any more.
     drop(frames);
+    drop(running);
     let joined = tokio::task::spawn_blocking(|| thread.join()).await;
     outcome?;
     match joined {
@@ -73,16 +72,13 @@ async fn publish_all(pace: &mut Pace<'_>, samples: &mut Vec<SimSample>) -> Resul
     Ok(())
 }
 
-/// Draws each camera's next picture when its time comes, until nobody takes them any more or one fails.
-fn shoot_all(mut cameras: Vec<SimCamera>, sender: &mpsc::Sender<Result<SimSample, SimError>>) {
+/// Draws each camera's next picture when its time comes, until nobody takes them any more, `ended` is disconnected, or
+/// one fails.
+fn shoot_all(mut cameras: Vec<SimCamera>, sender: &mpsc::Sender<Result<SimSample, SimError>>, ended: &Receiver<()>) {
     while let Some(camera) = cameras.iter_mut().min_by_key(|camera| camera.next_ns()) {
         let wait = until(now_ns(), camera.next_ns());
-        if !wait.is_zero() {
-            std::thread::sleep(wait.min(NAP_MAX));
-            if sender.is_closed() {
-                return;
-            }
-            continue;
+        if ended.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
         let frame = camera.shoot();
         let failed = frame.is_err();

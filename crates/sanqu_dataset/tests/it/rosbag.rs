@@ -101,7 +101,10 @@ fn a_real_bag_of_kuavo_becomes_an_episode() {
     let out = dir.path().join("set");
     let report = export_lerobot(&store, &[episode], &LerobotOptions { out, fps: 30, robot: None }, &mut |_| ()).unwrap();
     assert_eq!((report.episodes, report.action), (1, ActionSource::Command), "{report}");
-    assert!((170..=175).contains(&report.rows) && !report.is_lossy() && report.to_string().contains("left out: no command yet"), "{report}");
+    assert!(
+        (170..=175).contains(&report.rows) && !report.is_lossy() && report.to_string().contains("left out: no command yet"),
+        "{report}"
+    );
 
     let error = import(&store, &bags).unwrap_err().to_string();
     assert!(error.contains("already in the store"), "{error}");
