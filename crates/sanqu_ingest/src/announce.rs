@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sanqu_model::{Id, StreamDescription, StreamName};
+use sanqu_wire::SEQ_END;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -9,6 +10,9 @@ use crate::{IngestError, Node, ask};
 
 /// How long robots have to answer a question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest description of a robot's streams that is read, in bytes. It goes into every journal and manifest.
+const DESCRIPTIONS_BYTES_MAX: usize = 1 << 20;
 
 /// A robot's own count of what it sent: the payload of its heartbeat on `status` and of its `@counts` reply, as JSON
 /// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}}`; the farewell of an orderly end has `"last": true`.
@@ -27,9 +31,14 @@ impl Counts {
     /// The longest JSON text that is read, in bytes: some hundred streams.
     pub const BYTES_MAX: usize = 64 * 1024;
 
-    /// Reads a heartbeat or a reply; none when it is not one.
+    /// Reads a heartbeat or a reply; none when it is not one, or counts what no sample header can number.
     pub fn parse(json: &[u8]) -> Option<Self> {
-        if json.len() > Self::BYTES_MAX { None } else { serde_json::from_slice(json).ok() }
+        if json.len() > Self::BYTES_MAX {
+            return None;
+        }
+        let counts: Self = serde_json::from_slice(json).ok()?;
+        let possible = counts.next_seq.values().all(|next_seq| *next_seq <= SEQ_END);
+        possible.then_some(counts)
     }
 }
 
@@ -69,6 +78,10 @@ pub async fn describe_robot(node: &Node, field: &Id, robot: &Id) -> Result<Vec<S
 async fn descriptions(node: &Node, key: &str) -> Result<Vec<(Id, StreamDescription)>, IngestError> {
     let mut described = Vec::new();
     for (key, reply) in answers(node, key).await? {
+        if reply.len() > DESCRIPTIONS_BYTES_MAX {
+            warn!(%key, bytes = reply.len(), bytes_max = DESCRIPTIONS_BYTES_MAX, "a robot's description is too long to be read");
+            continue;
+        }
         match (robot_of(&key), serde_json::from_slice::<Vec<StreamDescription>>(&reply)) {
             (Some(robot), Ok(streams)) => described.extend(streams.into_iter().map(|stream| (robot.clone(), stream))),
             (_, Err(error)) => warn!(%key, %error, "a robot's description is not readable"),
@@ -133,6 +146,8 @@ mod tests {
         assert_eq!((counts.boot, counts.next_seq[&"camera/head".parse::<StreamName>().unwrap()]), (17, 60));
         assert_eq!(Counts::parse(br#"{"boot":17,"next_seq":{"wheels":1}}"#), None, "an unknown stream is no count");
         assert_eq!(Counts::parse(&vec![b' '; Counts::BYTES_MAX + 1]), None, "the length is bounded");
+        let joint = |next_seq: u64| Counts::parse(format!(r#"{{"boot":17,"next_seq":{{"joint":{next_seq}}}}}"#).as_bytes());
+        assert!(joint(SEQ_END).is_some() && joint(SEQ_END + 1).is_none(), "no robot has sent that much");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const VERSION: u16 = 1;
 const CRC_OFFSET: usize = 44;
 /// Boot ids stay exact in every JSON reader.
 const BOOT_END: u64 = 1 << 53;
+/// Sequences, too, stay exact in every JSON reader; and sums of what robots claim stay far from overflow.
+pub const SEQ_END: u64 = 1 << 53;
 
 /// The 48-byte header of a sample, little-endian, version 1: who counted these rows, and when they were captured.
 ///
@@ -76,7 +78,7 @@ impl SampleHeader {
     ///
     /// # Errors
     /// [`WireError::BadHeader`] naming the field: length, version, a reserved field that is not zero, an unknown clock,
-    /// a boot id of 2^53 or more, more than [`ROWS_MAX`] rows, a sequence that would overflow.
+    /// a boot id of 2^53 or more, more than [`ROWS_MAX`] rows, a row whose sequence is [`SEQ_END`] or more.
     pub fn decode(attachment: &[u8]) -> Result<Self, WireError> {
         let bytes: &[u8; HEADER_BYTES] =
             attachment.try_into().map_err(|_| bad("length", format!("{HEADER_BYTES} bytes"), format!("{} bytes", attachment.len())))?;
@@ -109,8 +111,8 @@ impl SampleHeader {
         if usize::try_from(header.rows).map_or(true, |rows| rows > ROWS_MAX) {
             return Err(bad("rows", format!("at most {ROWS_MAX}"), header.rows));
         }
-        if header.seq.checked_add(u64::from(header.rows)).is_none() {
-            return Err(bad("seq", "a sequence that leaves room for its rows", header.seq));
+        if header.next_seq() > SEQ_END {
+            return Err(bad("seq", "rows numbered below 2^53", header.seq));
         }
         Ok(header)
     }
@@ -203,14 +205,17 @@ mod tests {
         refuses(41, 1, "bytes 40 to 43");
         refuses(14, 0x20, "boot: expected a number below 2^53");
         refuses(7, 1, "rows: expected at most 65536");
-        let overflow = SampleHeader { seq: u64::MAX - 9, ..HEADER }.encode(b"");
-        assert!(SampleHeader::decode(&overflow).unwrap_err().to_string().contains("seq"));
+        for seq in [SEQ_END - 9, u64::MAX - 9] {
+            let absurd = SampleHeader { seq, ..HEADER }.encode(b"");
+            assert!(SampleHeader::decode(&absurd).unwrap_err().to_string().contains("seq: expected rows numbered below 2^53"));
+        }
+        assert!(SampleHeader::decode(&SampleHeader { seq: SEQ_END - 10, ..HEADER }.encode(b"")).is_ok());
         assert!(SampleHeader::decode(&[1; 47]).unwrap_err().to_string().contains("expected 48 bytes, found 47 bytes"));
     }
 
     proptest! {
         #[test]
-        fn headers_survive(flags: u16, rows in 0u32..=65536, boot in 0..BOOT_END, seq in 0..u64::MAX - 65536, capture_ns: i64,
+        fn headers_survive(flags: u16, rows in 0u32..=65536, boot in 0..BOOT_END, seq in 0..SEQ_END - 65536, capture_ns: i64,
                            clock in 0u16..=3, schema_id: u32, payload: Vec<u8>) {
             let header = SampleHeader { flags, rows, boot, seq, capture_ns, clock, schema_id };
             prop_assert_eq!(SampleHeader::decode_checked(&header.encode(&payload), &payload).unwrap(), header);
