@@ -7,15 +7,13 @@ mod writer;
 use std::path::Path;
 
 use sanqu_model::EpisodeId;
+use sanqu_wire::PAYLOAD_BYTES_MAX;
 
 pub(crate) use index::{Entry, Index, StreamIndex};
 pub use writer::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE};
 
 /// Appended to a stream's topic for the channel that keeps the sample headers.
 pub(crate) const HEADER_SUFFIX: &str = "#header";
-
-/// The largest payload that a journal takes, in bytes; seal keeps what is larger than a sample may be aside.
-pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
 /// The episode and the number of a journal segment `<episode>.<n>.mcap`.
 pub(crate) fn parse_name(name: &str) -> Option<(EpisodeId, u32)> {

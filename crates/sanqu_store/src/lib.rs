@@ -26,7 +26,7 @@ pub use decision::{Decision, DecisionKind};
 pub use describe::describe_file;
 pub use episode::Episode;
 pub use error::StoreError;
-pub use journal::{JournalWriter, PAYLOAD_BYTES_MAX, ROS1_DEFINITION, ROS1_TYPE};
+pub use journal::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE};
 pub use lock::StoreLock;
 pub use repair::{Repaired, repair, repair_under};
 pub use seal::{SealProgress, SealStage, seal};

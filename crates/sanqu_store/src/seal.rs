@@ -101,6 +101,8 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
         Sealing { index: &index, start, journal_sha256, dir: unfinished(&folder) }.run(&folder, progress)?
     };
     drop(index);
+    // Also when it was sealed by a program that was killed right after: the name must be there before the journal goes.
+    sync_parents(&folder)?;
     for path in &segments {
         fs::remove_file(path).at("remove", path)?;
     }
@@ -114,11 +116,11 @@ fn unfinished(folder: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A journal that was sealed before, by a program that was killed before it removed it.
+/// A journal that was sealed before, by a program that was killed before it had removed all its segments.
 fn check_sealed(folder: &Path, journal_sha256: &BTreeMap<String, String>) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST_FILE);
     let manifest = read_manifest(&path)?;
-    if &manifest.journal_sha256 != journal_sha256 {
+    if journal_sha256.iter().any(|(name, sha256)| manifest.journal_sha256.get(name) != Some(sha256)) {
         return Err(StoreError::damaged(&path, "the episode was sealed from another journal than the one that is there; both are kept"));
     }
     for proof in manifest.streams.iter().flat_map(|stream| &stream.files).chain(&manifest.files) {
@@ -209,7 +211,6 @@ impl Sealing<'_> {
         files::write_synced(&path, text.as_bytes())?;
         files::sync_dir(&self.dir)?;
         fs::rename(&self.dir, folder).at("rename", &self.dir)?;
-        sync_parents(folder)?;
         Ok(manifest)
     }
 
@@ -237,7 +238,7 @@ impl Sealing<'_> {
             unparsed.keep(&key.to_string(), entry, &self.index.payload(entry)?, &aside.reason)?;
             *asides += 1;
         }
-        let encoding = if stream.entries.is_empty() { description.map_or("", |d| &d.encoding) } else { &stream.encoding };
+        let encoding = plan::encoding(stream, description);
         let mut stats = Stats::new(self.start.start_ns..stop_ns);
         let rate_hz = description.map(|d| d.rate_hz).filter(|rate| *rate > 0.0).unwrap_or_else(|| estimated_rate_hz(stream, &plan));
         let source = write::Source { index: self.index, key: &key, stream, plan: &plan, rate_hz };

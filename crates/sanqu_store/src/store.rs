@@ -63,6 +63,8 @@ impl Store {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).at("create", &folder)?;
         }
+        // The first journal is only as durable as the folder that it is in.
+        files::sync_dir(root)?;
         Ok(store)
     }
 
@@ -169,20 +171,37 @@ impl Store {
     /// A sealed episode by the beginning of its id, or `last` for the newest.
     ///
     /// # Errors
-    /// [`StoreError::NoEpisode`]; [`StoreError::Ambiguous`] listing the candidates.
+    /// [`StoreError::NoEpisode`]; [`StoreError::Ambiguous`] listing the candidates; as [`Episode::open`].
     pub fn find(&self, id_prefix_or_last: &str) -> Result<Episode, StoreError> {
         let none = || StoreError::NoEpisode { root: self.root.clone(), wanted: id_prefix_or_last.to_owned() };
-        let mut episodes = self.episodes()?;
         if id_prefix_or_last == "last" {
-            return episodes.pop().ok_or_else(none);
+            return newest(self.episode_folders()?).ok_or_else(none);
         }
         let prefix = id_prefix_or_last.to_ascii_uppercase();
-        episodes.retain(|episode| !prefix.is_empty() && episode.manifest().episode.to_string().starts_with(&prefix));
-        if episodes.len() > 1 {
-            let candidates = episodes.iter().map(|e| e.manifest().episode.to_string()).collect();
-            return Err(StoreError::Ambiguous { wanted: id_prefix_or_last.to_owned(), candidates });
+        // By the folders' names: a store of many episodes has far too many manifests to read for one.
+        let mut found: Vec<(EpisodeId, PathBuf)> =
+            self.episode_folders()?.into_iter().filter_map(|dir| Some((parse_folder(&dir)?, dir))).collect();
+        found.retain(|(episode, _)| !prefix.is_empty() && episode.to_string().starts_with(&prefix));
+        found.sort();
+        match found.as_slice() {
+            [] => Err(none()),
+            [(_, dir)] => Episode::open(dir),
+            several => {
+                let candidates = several.iter().map(|(episode, _)| episode.to_string()).collect();
+                Err(StoreError::Ambiguous { wanted: id_prefix_or_last.to_owned(), candidates })
+            }
         }
-        episodes.pop().ok_or_else(none)
+    }
+
+    /// The newest sealed episode of a station; none when nothing was sealed there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the folders cannot be listed.
+    pub fn newest_at(&self, station: &Id) -> Result<Option<Episode>, StoreError> {
+        let name = format!("station={station}");
+        let mut folders = self.episode_folders()?;
+        folders.retain(|dir| dir.parent().and_then(Path::file_name).is_some_and(|parent| *parent == *name));
+        Ok(newest(folders))
     }
 
     /// Copies a robot description (URDF, `drives.toml`, meshes) into `robots/<hash>/` unless it is there, and returns the
@@ -233,6 +252,12 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// The newest episode whose manifest can be read.
+fn newest(mut folders: Vec<PathBuf>) -> Option<Episode> {
+    folders.sort_by_key(|dir| parse_folder(dir));
+    folders.iter().rev().find_map(|dir| Episode::open(dir).inspect_err(|error| tracing::error!(%error, "episode left out")).ok())
 }
 
 /// The episode that a folder is named after.

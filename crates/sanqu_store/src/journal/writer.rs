@@ -16,6 +16,9 @@ use crate::{Control, EpisodeStart, Sample, Store, StoreError, files};
 
 /// A chunk is closed early when it holds this much, so that memory stays bounded between flushes.
 const CHUNK_BYTES_TARGET: usize = 8 << 20;
+/// Channels that are told apart by boot and schema too, at most. MCAP numbers channels with 16 bits, of which a publisher
+/// that counts wildly must not use up all: then nobody else could be recorded.
+const CHANNELS_MAX: usize = 8192;
 /// The longest attachment that is kept, in bytes; headers have 48.
 const ATTACHMENT_BYTES_MAX: usize = 64 << 10;
 
@@ -101,11 +104,17 @@ impl JournalWriter {
         let next = own.map(|(_, segment)| segment + 1).max().unwrap_or(0);
         let path = folder.join(format!("{}.{next}.mcap", start.episode));
         let file = File::options().create_new(true).write(true).open(&path).at("create", &path)?;
-        let mut journal = Self::begin(file, &path)?;
-        journal.control(&Control::Start(start.clone()))?;
-        journal.sync()?;
+        let begun = Self::begin(file, &path).and_then(|mut journal| {
+            journal.control(&Control::Start(start.clone()))?;
+            journal.sync()?;
+            Ok(journal)
+        });
+        if begun.is_err() {
+            // A journal without its start is nobody's, and a full disk would leave one for every attempt.
+            let _ = std::fs::remove_file(&path);
+        }
         files::sync_dir(&folder)?;
-        Ok(journal)
+        begun
     }
 
     fn begin(file: File, path: &Path) -> Result<Self, StoreError> {
@@ -227,8 +236,15 @@ impl JournalWriter {
     }
 
     fn channel(&mut self, sample: &Sample<'_>, header: Option<&SampleHeader>) -> Result<Channel, StoreError> {
-        let name =
+        let mut name =
             ChannelName { key: sample.key.clone(), encoding: sample.encoding.to_owned(), header: header.map(|h| (h.boot, h.schema_id)) };
+        // Boot and schema are in every sample's header as well. An encoding that is left out makes seal keep it aside.
+        if self.channels.len() >= CHANNELS_MAX && !self.channels.contains_key(&name) {
+            name.header = None;
+        }
+        if self.channels.len() >= 2 * CHANNELS_MAX && !self.channels.contains_key(&name) {
+            name.encoding.clear();
+        }
         if let Some(channel) = self.channels.get_mut(&name) {
             channel.sequence = channel.sequence.wrapping_add(1);
             return Ok(*channel);
@@ -317,6 +333,21 @@ fn message_encoding(encoding: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_publisher_that_counts_wildly_does_not_stop_the_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut journal = JournalWriter::begin(File::create(&path).unwrap(), &path).unwrap();
+        let key: StreamKey = "sanqu/desk/kuavo-01/event".parse().unwrap();
+        for number in 0..40_000 {
+            let header = SampleHeader { rows: 1, boot: number, ..SampleHeader::default() };
+            let encoding = if number < 20_000 { "application/json".to_owned() } else { number.to_string() };
+            let sample = Sample { key: &key, encoding: &encoding, attachment: &header.encode(b"{}"), payload: b"{}", recv_ns: 0 };
+            journal.append(&sample).unwrap();
+        }
+        journal.finish().unwrap();
+    }
 
     /// A device that is always full stands in for a full disk.
     #[expect(clippy::print_stderr, reason = "a test that does not run must say so")]

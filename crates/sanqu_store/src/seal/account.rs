@@ -163,8 +163,12 @@ fn open_end(evidence: &Evidence, end: u64) -> Option<Lost> {
         let (cause, detected_by) = (LossCause::Recorder, DetectedBy::Repair);
         return Some(Lost { from_seq: Some(end), to_seq: None, cause, detected_by });
     }
-    let open = evidence.lost.iter().find(|lost| lost.to_seq.is_none())?;
-    Some(Lost { from_seq: Some(end), to_seq: None, ..open.clone() })
+    if let Some(open) = evidence.lost.iter().find(|lost| lost.to_seq.is_none()) {
+        return Some(Lost { from_seq: Some(end), to_seq: None, ..open.clone() });
+    }
+    // What cannot be read of the journal may have been the last rows and the robot's count of them.
+    let (cause, detected_by) = (LossCause::Unknown, DetectedBy::Repair);
+    evidence.is_damaged.then_some(Lost { from_seq: Some(end), to_seq: None, cause, detected_by })
 }
 
 /// No sequence at all is known to belong to the journal.
@@ -175,6 +179,7 @@ fn nothing_numbered(evidence: &Evidence) -> Account {
         // It sent rows, but how many of them after the journal began?
         Some(end) => Some((Some(end), LossCause::Network, DetectedBy::FinalCount)),
         None if evidence.is_cut_off => Some((None, LossCause::Recorder, DetectedBy::Repair)),
+        None if evidence.is_damaged => Some((None, LossCause::Unknown, DetectedBy::Repair)),
         None => None,
     };
     let mut lost: Vec<Lost> = evidence.lost.clone();

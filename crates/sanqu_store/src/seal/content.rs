@@ -47,15 +47,24 @@ impl Form {
     }
 
     /// The form that a readable payload asks for; none when a video has not yet said its parameter sets.
-    pub(super) fn of_payload(encoding: &str, payload: &[u8], description: Option<&StreamDescription>) -> Result<Option<Self>, String> {
+    pub(super) fn of_payload(encoding: &str, payload: &[u8], descriptions: &[&StreamDescription]) -> Result<Option<Self>, String> {
         Ok(match encoding {
-            ENCODING_ARROW => Some(Self::Rows(Layout::new(decode_quantities(payload)?.1, description))),
+            ENCODING_ARROW => Some(Self::Rows(Layout::new(decode_quantities(payload)?.1, descriptions))),
             ENCODING_H264 => h264::parameter_sets(payload)
-                .filter(|(sps, _)| h264::parse_sps(sps).is_ok())
+                // What an MP4's header cannot hold would keep the whole episode from being sealed.
+                .filter(|(sps, pps)| h264::parse_sps(sps).is_ok() && pps.len() <= h264::SPS_BYTES_MAX)
                 .map(|(sps, pps)| Self::Video(ParameterSets { sps: sps.to_vec(), pps: pps.to_vec() })),
             ENCODING_JSON => Some(Self::Text),
             _ => Some(Self::Bytes),
         })
+    }
+
+    /// Whether the payload that the form was read from is as one of the descriptions says; always true without any.
+    pub(super) fn keeps_to_one_of(&self, descriptions: &[&StreamDescription]) -> bool {
+        match self {
+            Self::Rows(layout) => descriptions.is_empty() || descriptions.iter().any(|d| fits(&layout.payload, &d.quantities)),
+            _ => true,
+        }
     }
 }
 
@@ -67,16 +76,10 @@ impl ParameterSets {
 }
 
 impl Layout {
-    /// Names and units come from the description when it fits the payload: a payload need not repeat them.
-    fn new(payload: Vec<Quantity>, description: Option<&StreamDescription>) -> Self {
-        let fits = |described: &[Quantity]| {
-            described.len() == payload.len()
-                && described
-                    .iter()
-                    .zip(&payload)
-                    .all(|(d, p)| (&d.name, d.value_type, d.elements.len()) == (&p.name, p.value_type, p.elements.len()))
-        };
-        let stored = description.map(|d| &d.quantities).filter(|described| fits(described)).unwrap_or(&payload).clone();
+    /// Names and units come from the description that fits the payload: a payload need not repeat them.
+    fn new(payload: Vec<Quantity>, descriptions: &[&StreamDescription]) -> Self {
+        let described = descriptions.iter().map(|d| &d.quantities).find(|described| fits(&payload, described));
+        let stored = described.unwrap_or(&payload).clone();
         Self { payload, stored }
     }
 
@@ -84,6 +87,20 @@ impl Layout {
     pub(super) fn contradicts(&self, description: &StreamDescription) -> bool {
         self.stored != description.quantities
     }
+}
+
+/// Whether a payload holds what was described. Names, units and frames may be left out, but not be others: the values
+/// would be stored under the wrong joint.
+fn fits(payload: &[Quantity], described: &[Quantity]) -> bool {
+    let may_be = |found: &str, expected: &str| found.is_empty() || found == expected;
+    let is_unnamed = |elements: &[String]| elements.iter().enumerate().all(|(i, name)| *name == i.to_string());
+    payload.len() == described.len()
+        && payload.iter().zip(described).all(|(p, d)| {
+            (&p.name, p.value_type, p.elements.len()) == (&d.name, d.value_type, d.elements.len())
+                && (p.elements == d.elements || is_unnamed(&p.elements))
+                && may_be(&p.unit, &d.unit)
+                && may_be(&p.frame, &d.frame)
+        })
 }
 
 /// Checks a payload against its stream's form and counts its rows.

@@ -113,11 +113,14 @@ impl Ledger {
                 }
                 if run.evidence.is_cut_off {
                     ledger.rows.push(row(None, None, LossCause::Recorder, DetectedBy::Repair));
+                } else if run.evidence.is_damaged {
+                    ledger.rows.push(row(None, None, LossCause::Unknown, DetectedBy::Repair));
                 }
                 continue;
             }
             let account = account(&run.evidence);
-            ledger.expected = ledger.expected.zip(account.expected).map(|(a, b)| a.saturating_add(b));
+            // A sum that no number can hold is an unknown one.
+            ledger.expected = ledger.expected.zip(account.expected).and_then(|(a, b)| a.checked_add(b));
             ledger.front_unverified |= account.front_unverified;
             ledger.tail_unverified |= account.tail_unverified;
             ledger.rows.extend(account.lost.iter().map(|lost| row(lost.from_seq, lost.to_seq, lost.cause, lost.detected_by)));

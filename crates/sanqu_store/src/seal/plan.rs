@@ -58,9 +58,9 @@ pub(super) struct Aside {
 
 /// Judges every sample of a stream in order of arrival.
 pub(super) fn plan(index: &Index, key: &StreamKey, stream: &StreamIndex, closed: bool) -> Result<Plan, StoreError> {
-    let description = description(index, key);
-    let encoding = if stream.entries.is_empty() { description.map_or("", |d| &d.encoding) } else { &stream.encoding };
-    let form = find_form(index, stream, encoding, description)?;
+    let descriptions: Vec<&StreamDescription> = descriptions(index, key).collect();
+    let encoding = encoding(stream, descriptions.last().copied());
+    let form = find_form(index, stream, encoding, &descriptions)?;
     let mut planner = Planner {
         index,
         stream,
@@ -81,26 +81,41 @@ pub(super) fn plan(index: &Index, key: &StreamKey, stream: &StreamIndex, closed:
 }
 
 /// The stream's last description.
-pub(super) fn description<'a>(index: &'a Index, key: &StreamKey) -> Option<&'a StreamDescription> {
-    index.controls.iter().rev().find_map(|control| match control {
+pub(super) fn description<'a>(index: &'a Index, key: &'a StreamKey) -> Option<&'a StreamDescription> {
+    descriptions(index, key).next_back()
+}
+
+fn descriptions<'a>(index: &'a Index, key: &'a StreamKey) -> impl DoubleEndedIterator<Item = &'a StreamDescription> {
+    index.controls.iter().filter_map(|control| match control {
         Control::Describe { robot, description } if (robot, &description.stream) == (&key.robot, &key.stream) => Some(description),
         _ => None,
     })
 }
 
-/// The form that the first readable sample asks for.
-fn find_form(index: &Index, stream: &StreamIndex, encoding: &str, description: Option<&StreamDescription>) -> Result<Form, StoreError> {
+/// The stream's payload encoding: the declared one if any sample has it, else the first sample's.
+pub(super) fn encoding<'a>(stream: &'a StreamIndex, description: Option<&'a StreamDescription>) -> &'a str {
+    let declared = description.map(|d| d.encoding.as_str());
+    let is_used = |declared: &&str| stream.entries.is_empty() || stream.entries.iter().any(|entry| *entry.encoding == **declared);
+    declared.filter(is_used).unwrap_or(&stream.encoding)
+}
+
+/// The form that the first readable sample asks for which keeps to a description. Only when none does it is the first
+/// readable one's: a single wrong payload at the beginning must not decide against all that follow.
+fn find_form(index: &Index, stream: &StreamIndex, encoding: &str, descriptions: &[&StreamDescription]) -> Result<Form, StoreError> {
+    let mut first = None;
     for entry in &stream.entries {
         let payload = index.payload(entry)?;
         let whole = entry.attachment.is_empty() || SampleHeader::decode_checked(&entry.attachment, &payload).is_ok();
         if !whole || entry.encoding.as_ref() != encoding {
             continue;
         }
-        if let Ok(Some(form)) = Form::of_payload(encoding, &payload, description) {
+        let Ok(Some(form)) = Form::of_payload(encoding, &payload, descriptions) else { continue };
+        if form.keeps_to_one_of(descriptions) {
             return Ok(form);
         }
+        first.get_or_insert(form);
     }
-    Ok(Form::of_description(description, encoding))
+    Ok(first.unwrap_or_else(|| Form::of_description(descriptions.last().copied(), encoding)))
 }
 
 struct Planner<'a> {

@@ -1,8 +1,8 @@
 use std::fs;
 
-use sanqu_store::{Decision, DecisionKind, Store, StoreError};
+use sanqu_store::{Decision, DecisionKind, JournalWriter, Store, StoreError};
 
-use crate::fixture::{BOOT, Bench, Message, id, record};
+use crate::fixture::{BOOT, Bench, Message, id, record, start};
 
 #[test]
 fn episodes_are_found_by_prefix() {
@@ -17,8 +17,13 @@ fn episodes_are_found_by_prefix() {
     let ambiguous = bench.store.find(&ids[0][..20]).unwrap_err().to_string();
     assert!(ambiguous.contains(&ids[0]) && ambiguous.contains(&ids[1]) && !ambiguous.contains(&ids[2]), "{ambiguous}");
     assert!(matches!(bench.store.find("7ZZ"), Err(StoreError::NoEpisode { .. })));
+    let newest = |station| bench.store.newest_at(&id(station)).unwrap().map(|episode| episode.manifest().episode.to_string());
+    assert_eq!((newest("a01"), newest("a02")), (Some(ids[2].clone()), None));
+    // An episode that cannot be read is not taken for one that is not there.
+    fs::write(bench.store.find(&ids[0]).unwrap().dir().join("manifest.json"), "{").unwrap();
+    assert!(bench.store.find(&ids[0]).unwrap_err().to_string().contains("manifest.json"));
     let states: Vec<bool> = bench.store.episode_states().unwrap().iter().map(|state| state.open).collect();
-    assert_eq!(states, [false, false, true, false]);
+    assert_eq!(states, [false, true, false]);
     drop(open);
 }
 
@@ -67,4 +72,12 @@ fn robot_descriptions_are_kept_by_content() {
     fs::write(bench.store.robot_folder(&hash).join("robot.urdf"), "changed").unwrap();
     assert!(!sanqu_store::verify(bench.store.root()).unwrap().is_sound());
     assert!(bench.store.snapshot_robot(&bench.folder.path().join("missing")).is_err());
+}
+
+#[test]
+fn a_journal_that_cannot_be_begun_leaves_nothing() {
+    let bench = Bench::new();
+    let start = sanqu_store::EpisodeStart { prompt: "x".repeat(sanqu_store::Control::BYTES_MAX), ..start(1) };
+    assert!(JournalWriter::create(&bench.store, &start).is_err());
+    assert!(bench.store.journals().unwrap().is_empty());
 }

@@ -130,3 +130,28 @@ proptest! {
         prop_assert_eq!(sealed.values.iter().step_by(3).copied().collect::<Vec<f64>>(), stored);
     }
 }
+
+#[test]
+fn no_claim_of_a_robot_can_keep_an_episode_from_being_sealed() {
+    let steps = [
+        control(baseline(BOOT, 0)),
+        sample(BOOT, 0, 5),
+        control(final_count(BOOT, u64::MAX)),
+        sample(9, 0, 5),
+        control(final_count(9, u64::MAX)),
+        control(final_count(10, 3)),
+    ];
+    check(
+        &steps,
+        None,
+        10,
+        0,
+        &["0 5..18446744073709551615 network final_count", "1 5..18446744073709551615 network final_count", "2 0..3 network final_count"],
+    );
+}
+
+#[test]
+fn a_count_below_what_came_hides_nothing() {
+    let steps = [control(baseline(BOOT, 0)), sample(BOOT, 0, 5), sample(BOOT, 10, 5), control(final_count(BOOT, 3))];
+    check(&steps, Some(15), 10, 0, &["0 5..10 network gap"]);
+}

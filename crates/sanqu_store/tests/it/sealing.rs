@@ -262,3 +262,60 @@ fn ros1_messages_carry_their_definition() {
     let manifest = bench.seal(&path);
     assert_eq!(manifest.streams[0].rows, 1);
 }
+
+/// Joint rows whose elements have these names.
+fn joint_named(names: &[&str], seq: u64) -> Message {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut description = crate::fixture::joint();
+    description.quantities = vec![sanqu_model::Quantity::f64("pos", "rad", &names)];
+    let values = sanqu_wire::fixed_list::<Float64Type>(vec![0.5; names.len()], names.len()).unwrap();
+    let payload = sanqu_wire::encode_rows(&description, &[t_ns(seq)], vec![values]).unwrap();
+    let header = SampleHeader { rows: 1, boot: BOOT, seq, capture_ns: t_ns(seq), clock: 1, ..SampleHeader::default() };
+    Message { attachment: header.encode(&payload).to_vec(), payload, ..Message::joint(BOOT, seq, 1) }
+}
+
+#[test]
+fn one_wrong_sample_at_the_beginning_does_not_decide_what_the_stream_is() {
+    let bench = Bench::new();
+    let mut wrong_encoding = Message::joint(BOOT, 10, 10);
+    wrong_encoding.encoding = "zenoh/bytes";
+    let mut all = vec![wrong_encoding, joint_named(&JOINTS[..2], 0)];
+    all.extend((2..5).map(|n| Message::joint(BOOT, n * 10, 10)));
+    let manifest = bench.seal(&record(&bench, 1, &all, 50));
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.received, entry.lost.corrupt, entry.declared), (30, 11, true), "{entry:#?}");
+    assert_eq!(entry.facts["unparsed_samples"], "2");
+}
+
+#[test]
+fn joints_in_another_order_are_not_stored_under_the_declared_names() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let mut description = crate::fixture::joint();
+    description.quantities.truncate(1);
+    journal.control(&Control::Describe { robot: id("walker-s-01"), description }).unwrap();
+    joint_named(&[JOINTS[1], JOINTS[0], JOINTS[2]], 0).append(&mut journal);
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.rows, entry.declared, entry.quantities[0].elements[0].as_str()), (1, false, JOINTS[1]));
+}
+
+#[test]
+fn a_kill_between_the_removals_of_two_segments_is_repaired() {
+    let bench = Bench::new();
+    let mut first = bench.journal(1);
+    messages(1)[0].append(&mut first);
+    first.flush().unwrap();
+    drop(first);
+    let mut second = bench.journal(1);
+    messages(2)[1].append(&mut second);
+    second.control(&stop()).unwrap();
+    let path = second.finish().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let sealed = bench.seal(&path);
+    assert_eq!(joint_entry(&sealed).rows, 20);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(bench.seal(&path), sealed);
+    assert!(!path.exists());
+}

@@ -1,7 +1,8 @@
 use super::*;
 
 /// A sequence of evidence in words: `base 5`, `got 5..9`, `bad 9..12` (checksum), `odd 9..12` (checksum holds), `final 20`,
-/// `lost 12..14 disk`, `lost 12.. recorder`, `later` (not the first boot), `cut` (the journal was never closed).
+/// `lost 12..14 disk`, `lost 12.. recorder`, `later` (not the first boot), `cut` (the journal was never closed), `holed`
+/// (a chunk of the journal cannot be read).
 fn evidence(words: &str) -> Evidence {
     let mut evidence = Evidence { is_first: true, ..Evidence::default() };
     for item in words.split(", ").filter(|item| !item.is_empty()) {
@@ -18,6 +19,7 @@ fn evidence(words: &str) -> Evidence {
             "odd" => evidence.corrupt.push(Corrupt { rows: range(), is_trusted: true }),
             "later" => evidence.is_first = false,
             "cut" => evidence.is_cut_off = true,
+            "holed" => evidence.is_damaged = true,
             "lost" => {
                 let cause = parts.next().unwrap();
                 let cause = LossCause::ALL.into_iter().find(|known| known.as_str() == cause).unwrap();
@@ -99,6 +101,9 @@ fn an_open_end_is_never_called_complete() {
     check("base 0, got 0..10, cut, final 12", "12: 10..12 network final_count");
     check("base 0, got 0..10, lost 10.. disk", ": 10.. disk queue");
     check("base 0, got 0..10, lost 10.. disk, final 14", "14: 10..14 disk queue");
+    check("base 0, got 0..10, holed", ": 10.. unknown repair");
+    check("base 0, got 0..10, holed, final 12", "12: 10..12 unknown final_count");
+    check("holed", ": .. unknown repair");
     check("final 40", ": ..40 network final_count");
     check("cut", ": .. recorder repair");
     check("", ": ");
