@@ -4,6 +4,7 @@
     rrd_check.py LIVE.rrd [STORE]      with STORE, joints and pictures are compared with what the recorder kept
 """
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,14 @@ import rerun_sdk
 from checks import check, finish
 
 INDEX = "robot_time"
+ENVIRONMENT = {"CI": "1", "PATH": "/usr/bin:/bin"}
+
+
+def free_port():
+    """rerun's programs listen on 9876 unless told otherwise."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def rerun_program():
@@ -36,7 +45,7 @@ def recorded(store, stream):
 def main():
     path = sys.argv[1]
     store = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    verify = subprocess.run([rerun_program(), "rrd", "verify", path], capture_output=True, text=True, env={"CI": "1", "PATH": "/usr/bin:/bin"})
+    verify = subprocess.run([rerun_program(), "rrd", "verify", path], capture_output=True, text=True, env=ENVIRONMENT)
     check(verify.returncode == 0 and "0 files verified" not in verify.stdout + verify.stderr, f"rerun rrd verify: {(verify.stdout + verify.stderr).strip()[-120:]}")
     with rr.server.Server(host="127.0.0.1", datasets={"live": [path]}) as server:
         dataset = server.client().get_dataset("live")

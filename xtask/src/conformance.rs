@@ -34,6 +34,7 @@ pub(crate) fn check(tools: &Path, lerobot: Option<&Path>) -> Outcome {
         script(tools, "parquet_open.py", &[&out.join("store")]),
         script(tools, "frames.py", &[&out.join("lerobot")]),
         script(tools, "rrd_check.py", &[&out.join("live.rrd"), &out.join("store")]),
+        script(tools, "rerun_lerobot.py", &[&out.join("lerobot"), &out.join("lerobot.rrd")]),
         script(tools, "publisher.py", &[&sanqu, &root().join("README.md"), &out.join("publisher")]),
     ];
     let mut sets = datasets(&out.join("lerobot"))?;

@@ -21,7 +21,7 @@ struct Bench {
 /// Runs all parts, or those named by `--only`, and prints a table.
 ///
 /// # Errors
-/// When an argument is unknown or any part failed; later parts run all the same, except after a failed build.
+/// When an argument is unknown or any part failed; later parts run all the same.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let wanted = selection(args)?;
     let strict = std::env::var("SANQU_CI").is_ok_and(|value| value == "1");
@@ -40,11 +40,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         if let Err(reason) = &outcome {
             eprintln!("{part} FAILED: {reason}");
         }
-        let broken_build = part == "build" && outcome.is_err();
         rows.push((part, start.elapsed(), outcome));
-        if broken_build {
-            break;
-        }
     }
     println!("\n{:<12} {:>9}  result", "part", "time");
     for (part, elapsed, outcome) in &rows {

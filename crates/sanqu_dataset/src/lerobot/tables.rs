@@ -313,17 +313,21 @@ impl Columns {
 }
 
 /// Writes `meta/tasks.parquet` with the pandas metadata that makes `task` the index; without it the loader returns
-/// numbers instead of texts.
+/// numbers instead of texts. The texts are there a second time under pandas' name for an index without one, which is
+/// where rerun's importer looks for them.
 pub(super) fn write_tasks(root: &Path, tasks: &[String]) -> Result<(), DatasetError> {
     const PANDAS: &str = concat!(
         r#"{"index_columns": ["task"], "column_indexes": [{"name": null, "field_name": null, "pandas_type": "unicode", "numpy_type": "object", "metadata": {"encoding": "UTF-8"}}], "#,
         r#""columns": [{"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64", "metadata": null}, "#,
+        r#"{"name": "__index_level_0__", "field_name": "__index_level_0__", "pandas_type": "unicode", "numpy_type": "object", "metadata": null}, "#,
         r#"{"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object", "metadata": null}], "#,
         r#""creator": {"library": "sanqu", "version": "1"}, "pandas_version": "2.3.3"}"#
     );
     let index = (0..tasks.len()).map(|i| i64::try_from(i).ok()).collect::<Int64Array>();
-    let fields = vec![Field::new("task_index", DataType::Int64, true), Field::new("task", DataType::Utf8, true)];
-    let arrays: Vec<ArrayRef> = vec![Arc::new(index), Arc::new(StringArray::from_iter_values(tasks))];
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(tasks));
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let fields = vec![Field::new("task_index", DataType::Int64, true), text("task"), text("__index_level_0__")];
+    let arrays: Vec<ArrayRef> = vec![Arc::new(index), Arc::clone(&texts), texts];
     write_table(&root.join("meta/tasks.parquet"), fields, arrays, HashMap::from([("pandas".to_owned(), PANDAS.to_owned())]))
 }
 
