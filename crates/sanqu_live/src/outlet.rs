@@ -184,7 +184,9 @@ fn open_stream(builder: RecordingStreamBuilder, target: &Target) -> Result<(Targ
         Target::Serve(address) => return serve(builder, *address),
         Target::Viewer => {
             let options = SpawnOptions { memory_limit: VIEWER_MEMORY.to_owned(), hide_welcome_screen: true, ..SpawnOptions::default() };
-            builder.spawn_opts(&options).map_err(|e| LiveError::Spawn { reason: e.to_string() })?
+            // rerun's text goes on for a page about other ways to install it.
+            let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+            builder.spawn_opts(&options).map_err(|e| LiveError::Spawn { reason: first_line(e.to_string()) })?
         }
     };
     Ok((target.clone(), stream))

@@ -187,7 +187,6 @@ impl Painter {
 
     fn picture(&mut self, sample: &Received, t_ns: i64) -> Result<(), Trouble> {
         let path = entity(&sample.key);
-        self.layout.picture(&sample.key);
         match &*sample.encoding {
             ENCODING_H264 | ENCODING_H265 => self.film(sample, path, t_ns)?,
             ENCODING_JPEG => {
@@ -199,6 +198,7 @@ impl Painter {
             }
             other => return Err(Trouble::Unreadable(format!("encoding {other} is not drawn"))),
         }
+        self.layout.picture(&sample.key);
         self.counts.pictures += 1;
         Ok(())
     }
