@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -193,15 +195,17 @@ impl Store {
         }
     }
 
-    /// The newest sealed episode of a station; none when nothing was sealed there.
+    /// The newest sealed episode of every station that has one.
     ///
     /// # Errors
     /// [`StoreError::Io`] when the folders cannot be listed.
-    pub fn newest_at(&self, station: &Id) -> Result<Option<Episode>, StoreError> {
-        let name = format!("station={station}");
-        let mut folders = self.episode_folders()?;
-        folders.retain(|dir| dir.parent().and_then(Path::file_name).is_some_and(|parent| *parent == *name));
-        Ok(newest(folders))
+    pub fn newest_of_stations(&self) -> Result<Vec<Episode>, StoreError> {
+        let mut stations: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
+        for dir in self.episode_folders()? {
+            let station = dir.parent().and_then(Path::file_name).map(OsString::from).unwrap_or_default();
+            stations.entry(station).or_default().push(dir);
+        }
+        Ok(stations.into_values().filter_map(newest).collect())
     }
 
     /// Copies a robot description (URDF, `drives.toml`, meshes) into `robots/<hash>/` unless it is there, and returns the
