@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use sanqu_ingest::{BadKeys, Intake, Request};
-use sanqu_model::{EpisodeId, Id, Manifest, StreamDescription, now_ns};
+use sanqu_model::{EpisodeId, Id, Manifest, StationPlace, StreamDescription, now_ns};
 use sanqu_store::{StoreError, StoreLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
@@ -14,7 +14,7 @@ use crate::robot::RobotWatch;
 use crate::sealer::{Sealed, Sealer};
 use crate::station::Station;
 use crate::stop::Answer;
-use crate::{EpisodeProgress, RecordError, RecorderConfig, RecorderStatus, RefusedRobot};
+use crate::{EpisodeProgress, LastEpisode, RecordError, RecorderConfig, RecorderStatus, RefusedRobot};
 
 /// How often the thread looks at its clocks while something is open.
 const TICK: Duration = Duration::from_millis(10);
@@ -81,12 +81,18 @@ pub(crate) struct Parts {
     pub(crate) errands: mpsc::Sender<Errand>,
     pub(crate) published: watch::Sender<RecorderStatus>,
     pub(crate) home_of_unknown: Option<Id>,
+    /// What was last sealed at each station by earlier recorders.
+    pub(crate) last: BTreeMap<Id, LastEpisode>,
     pub(crate) lock: StoreLock,
 }
 
 impl Engine {
-    pub(crate) fn new(config: RecorderConfig, parts: Parts) -> Self {
-        let stations = config.field.stations().map(|place| (place.station.id.clone(), Station::new(place))).collect();
+    pub(crate) fn new(config: RecorderConfig, mut parts: Parts) -> Self {
+        let mut station = |place: StationPlace<'_>| {
+            let last = parts.last.remove(&place.station.id);
+            (place.station.id.clone(), Station::new(place, last))
+        };
+        let stations = config.field.stations().map(&mut station).collect();
         let now = Instant::now();
         Self {
             config,
@@ -158,11 +164,7 @@ impl Engine {
         station.sealing = station.sealing.saturating_sub(1);
         if let Some(last) = station.last.as_mut().filter(|last| last.episode == episode) {
             match &result {
-                Ok(manifest) => {
-                    last.progress = EpisodeProgress::Sealed;
-                    last.rows = manifest.streams.iter().map(|stream| stream.rows).sum();
-                    last.lost = manifest.streams.iter().map(|stream| stream.lost.total()).sum();
-                }
+                Ok(manifest) => *last = LastEpisode { problem: last.problem.take(), ..LastEpisode::sealed(manifest) },
                 Err(error) => {
                     last.progress = EpisodeProgress::SealFailed;
                     last.problem = Some(error.to_string());

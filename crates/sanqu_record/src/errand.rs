@@ -57,8 +57,11 @@ async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
     match errand {
         Errand::Describe { robot } => describe(&node, &field, &desk, robot).await,
         Errand::Settle { station, episode, robots, undescribed } => {
+            // All at once: a robot that hangs must not use up the time of the others.
+            let mut describing = JoinSet::new();
             for robot in undescribed {
-                describe(&node, &field, &desk, robot).await;
+                let (node, field, desk) = (node.clone(), field.clone(), desk.clone());
+                describing.spawn(async move { describe(&node, &field, &desk, robot).await });
             }
             let mut asking = JoinSet::new();
             for robot in robots {
@@ -66,6 +69,7 @@ async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
                 asking.spawn(async move { ask_counts(&node, &field, robot).await });
             }
             let answers = asking.join_all().await;
+            describing.join_all().await;
             desk.put(Inbox::Settled { station, episode, answers });
         }
         Errand::Reply { request, station, reply } => {

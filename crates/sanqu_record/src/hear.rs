@@ -23,7 +23,11 @@ impl Engine {
             return;
         }
         let Some(watch) = self.robots.get_mut(robot) else { return };
-        let take = self.stations.get_mut(&watch.station).and_then(|station| station.take.as_mut());
+        let Some(station) = self.stations.get_mut(&watch.station) else { return };
+        if sample.key.stream.kind().is_recorded() && !watch.has_place(&sample.key.stream) {
+            return station.refuse_stream(&sample.key, !std::mem::replace(&mut watch.is_crowded, true));
+        }
+        let take = station.take.as_mut().filter(|take| take.records(robot));
         let ask = if sample.key.stream.kind() == StreamKind::Status {
             let Some(counts) = Counts::parse(&sample.payload) else { return };
             let ask = watch.heartbeat(&counts);
@@ -36,7 +40,8 @@ impl Engine {
             }
             ask
         } else {
-            let header = SampleHeader::decode(&sample.attachment).ok();
+            // A damaged header must not move the counts that losses are told by; the sample itself is kept as it came.
+            let header = SampleHeader::decode_checked(&sample.attachment, &sample.payload).ok();
             let ask = watch.sample(sample, header);
             if let Some(take) = take {
                 let boot = header.and_then(|header| watch.streams.get(&sample.key.stream)?.boot(header.boot));
@@ -87,7 +92,7 @@ impl Engine {
     pub(crate) fn described(&mut self, robot: &Id, descriptions: Vec<StreamDescription>) {
         let Some(watch) = self.robots.get_mut(robot) else { return };
         let take = self.stations.get_mut(&watch.station).and_then(|station| station.take.as_mut());
-        if let Some(take) = take.filter(|take| take.start.robots.iter().any(|entry| &entry.robot == robot)) {
+        if let Some(take) = take.filter(|take| take.records(robot)) {
             descriptions.iter().for_each(|description| take.describe(robot, description));
         }
         watch.descriptions = descriptions.into_iter().map(|description| (description.stream.clone(), description)).collect();
@@ -104,6 +109,9 @@ impl Engine {
                 continue;
             }
             let Some(watch) = self.robots.get_mut(&robot) else { continue };
+            if !watch.has_place(&refused.key.stream) {
+                continue;
+            }
             let track = watch.track(&refused.key.stream);
             if let (Some(boot), Some(from), Some(to)) = (refused.boot, refused.from_seq, refused.to_seq) {
                 track.refused(boot, from, to);

@@ -1,17 +1,19 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
 use sanqu_ingest::{Intake, Node, Service};
-use sanqu_model::{Id, Manifest, control_key};
+use sanqu_model::{EpisodeId, Id, Manifest, control_key};
+use sanqu_store::{Episode, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use crate::engine::{Engine, Inbox, Parts};
 use crate::errand::{self, Desk};
 use crate::sealer::Sealer;
-use crate::{RecordError, RecorderConfig, RecorderStatus, StationStatus};
+use crate::{LastEpisode, RecordError, RecorderConfig, RecorderStatus, StationStatus};
 
 /// Messages that wait for the recorder thread at most; it empties them between any two samples.
 const INBOX_MAX: usize = 256;
@@ -42,6 +44,7 @@ impl Recorder {
         if !left_behind.is_empty() {
             warn!(journals = left_behind.len(), store = %config.store.root().display(), "journals of an earlier crash wait for `sanqu repair`");
         }
+        let last = last_episodes(&config.store, &left_behind)?;
         let field = config.field.field.clone();
         let snapshots = snapshots(&config);
         let intake = Arc::new(Intake::declare(node, &field, config.queue_bytes).await?);
@@ -57,7 +60,7 @@ impl Recorder {
         let sealer = Sealer::start(config.store.clone(), desk.inbox.clone(), Arc::clone(&intake))?;
         let endpoints = if node.locators().is_empty() { "client".to_owned() } else { node.locators().join(",") };
         let facts = BTreeMap::from([("network.endpoints".to_owned(), endpoints)]);
-        let parts = Parts { snapshots, facts, sealer, intake, inbox: messages, errands, published, home_of_unknown, lock };
+        let parts = Parts { snapshots, facts, sealer, intake, inbox: messages, errands, published, home_of_unknown, last, lock };
         let engine = Engine::new(config, parts);
         let thread = Builder::new().name("recorder".to_owned()).spawn(move || engine.run());
         let thread = thread.map_err(|source| RecordError::Thread { name: "recorder", source })?;
@@ -89,7 +92,14 @@ impl Recorder {
     /// is gone.
     pub async fn shutdown(mut self) -> Result<Vec<Manifest>, RecordError> {
         let (done, sealed) = oneshot::channel();
-        if !self.desk.put(Inbox::Shutdown { done }) {
+        // Waits for its place, unlike other messages: this one must not be turned away because there is much to do.
+        let desk = self.desk.clone();
+        let put = tokio::task::spawn_blocking(move || {
+            let put = desk.inbox.send(Inbox::Shutdown { done });
+            desk.intake.wake();
+            put.is_ok()
+        });
+        if !put.await.is_ok_and(|put| put) {
             return Err(RecordError::Ended);
         }
         let sealed = sealed.await.map_err(|_| RecordError::Ended)?;
@@ -115,6 +125,16 @@ impl Drop for Recorder {
             self.desk.put(Inbox::Abandon);
         }
     }
+}
+
+/// What was last sealed at each station, so that operators can still decide about it after a restart. Not where a crash
+/// has left a later journal: the operator would mean that one.
+fn last_episodes(store: &Store, journals: &[PathBuf]) -> Result<BTreeMap<Id, LastEpisode>, StoreError> {
+    let episode_of = |path: &PathBuf| path.file_name()?.to_str()?.split('.').next()?.parse::<EpisodeId>().ok();
+    let unsealed = journals.iter().filter_map(episode_of).max();
+    let newest = store.newest_of_stations()?;
+    let manifests = newest.iter().map(Episode::manifest).filter(|manifest| Some(manifest.episode) > unsealed);
+    Ok(manifests.map(|manifest| (manifest.station.clone(), LastEpisode::sealed(manifest))).collect())
 }
 
 /// Snapshots the description of every model that stands at a station, so that starting an episode copies nothing.

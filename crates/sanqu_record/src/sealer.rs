@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -61,7 +61,7 @@ fn run(store: &Store, jobs: &Receiver<Job>, inbox: &SyncSender<Inbox>, intake: &
     for job in jobs {
         let done = match job {
             Job::Seal { station, episode, journal } => {
-                let result = seal(store, &journal, &mut |progress| debug!(%episode, ?progress, "sealing"));
+                let result = caught(&journal, || seal(store, &journal, &mut |progress| debug!(%episode, ?progress, "sealing")));
                 if let Ok(manifest) = &result {
                     info!(%station, %episode, streams = manifest.streams.len(), "sealed");
                 }
@@ -80,5 +80,24 @@ fn run(store: &Store, jobs: &Receiver<Job>, inbox: &SyncSender<Inbox>, intake: &
     }
 }
 
+/// A defect that one journal brings to light must not end the sealing of all others: nobody could stop the recorder in an
+/// orderly way any more.
+fn caught<T>(journal: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let panicked = || StoreError::Damaged { path: journal.to_path_buf(), reason: "sealing it panicked; see the log".to_owned() };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
+}
+
 /// What sealing gave.
 pub(crate) type Sealed = Result<Box<Manifest>, StoreError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_seal_is_an_error_about_its_journal() {
+        let error = caught(Path::new("x.0.mcap"), || -> Result<(), StoreError> { panic!("a defect") }).unwrap_err();
+        assert!(error.to_string().contains("x.0.mcap"), "{error}");
+        assert_eq!(caught(Path::new("x"), || Ok(1)).unwrap(), 1);
+    }
+}

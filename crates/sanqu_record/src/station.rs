@@ -2,9 +2,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use sanqu_ingest::{Refused, RefusedReason};
-use sanqu_model::{DetectedBy, Id, LossCause, StationPlace};
+use sanqu_model::{DetectedBy, Id, LossCause, StationPlace, StreamKey, now_ns};
+use sanqu_store::Control;
+use tracing::warn;
 
-use crate::robot::RobotWatch;
+use crate::robot::{RobotWatch, STREAMS_MAX};
 use crate::take::Take;
 use crate::{LastEpisode, StationState, StationStatus};
 
@@ -26,7 +28,7 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    pub(crate) fn new(place: StationPlace<'_>) -> Self {
+    pub(crate) fn new(place: StationPlace<'_>, last: Option<LastEpisode>) -> Self {
         let mut robots = place.station.robots.clone();
         robots.sort();
         Self {
@@ -35,7 +37,7 @@ impl Station {
             robots,
             take: None,
             sealing: 0,
-            last: None,
+            last,
             refused_samples: 0,
             refused: VecDeque::new(),
         }
@@ -53,13 +55,25 @@ impl Station {
     /// Accounts for what the full queue refused: in the open episode, and for the pre-roll of the next one.
     pub(crate) fn refuse(&mut self, now_ns: i64, refused: Refused) {
         self.refused_samples += refused.samples;
-        if let Some(take) = &mut self.take {
+        if let Some(take) = self.take.as_mut().filter(|take| take.records(&refused.key.robot)) {
             write_refused(take, &refused);
         }
         if self.refused.len() >= REFUSED_MAX {
             self.refused.pop_front();
         }
         self.refused.push_back((now_ns, refused));
+    }
+
+    /// Counts a sample of a stream that is one too many; `is_first` of its robot.
+    pub(crate) fn refuse_stream(&mut self, key: &StreamKey, is_first: bool) {
+        self.refused_samples += 1;
+        if is_first {
+            let text = format!("{key} and further streams are not recorded: a robot has at most {STREAMS_MAX}");
+            warn!(text);
+            if let Some(take) = &mut self.take {
+                take.control(Control::Event { t_ns: now_ns(), name: "streams_refused".to_owned(), text });
+            }
+        }
     }
 
     /// Writes into the episode that has just begun what was refused since `since_ns`.
@@ -107,7 +121,7 @@ fn write_refused(take: &mut Take, refused: &Refused) {
                 RefusedReason::TooLarge => "the payload was too large",
             };
             let text = format!("{} samples of {} without sequence were refused: {why}", refused.samples, refused.key);
-            take.control(sanqu_store::Control::Event { t_ns: sanqu_model::now_ns(), name: "samples_refused".to_owned(), text });
+            take.control(Control::Event { t_ns: now_ns(), name: "samples_refused".to_owned(), text });
         }
     }
 }

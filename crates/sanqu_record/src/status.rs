@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use sanqu_model::{EpisodeId, Id, StreamName};
+use sanqu_model::{EpisodeId, Id, Manifest, StreamName};
 use serde::{Deserialize, Serialize};
 
 /// What a station is doing.
@@ -42,6 +42,18 @@ pub struct LastEpisode {
     pub lost: u64,
     /// What went wrong.
     pub problem: Option<String>,
+}
+
+impl LastEpisode {
+    pub(crate) fn sealed(manifest: &Manifest) -> Self {
+        Self {
+            episode: manifest.episode,
+            progress: EpisodeProgress::Sealed,
+            rows: manifest.streams.iter().map(|stream| stream.rows).sum(),
+            lost: manifest.streams.iter().map(|stream| stream.lost.total()).fold(0, u64::saturating_add),
+            problem: None,
+        }
+    }
 }
 
 /// A stream as the recorder hears it, since the recorder began.

@@ -1,5 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sanqu_ingest::Request;
 use sanqu_model::{DetectedBy, Id, LossCause, StreamKey, StreamName};
@@ -24,21 +25,34 @@ pub(crate) struct Stopping {
     answered_ns: Option<i64>,
     /// One past the last row of each boot that belongs to the episode.
     finals: BTreeMap<StreamBoot, u64>,
-    /// Robots that answered.
-    answered: BTreeSet<Id>,
+    /// Whether a robot that was sending to the last did not say how much: then its last rows may still be on their way.
+    has_stragglers: bool,
+    began: Instant,
 }
 
 impl Stopping {
     pub(crate) fn new(stop_ns: i64, deadline_ns: i64, request: Option<Request>, outcome: Option<(Outcome, String)>) -> Self {
-        Self { stop_ns, request, outcome, deadline_ns, answered_ns: None, finals: BTreeMap::new(), answered: BTreeSet::new() }
+        Self {
+            stop_ns,
+            request,
+            outcome,
+            deadline_ns,
+            answered_ns: None,
+            finals: BTreeMap::new(),
+            has_stragglers: false,
+            began: Instant::now(),
+        }
     }
 
     /// Takes the robots' own counts. Rows that have arrived meanwhile count too: an answer may be overtaken.
     pub(crate) fn settle(&mut self, now_ns: i64, field: &Id, answers: Vec<Answer>, robots: &BTreeMap<Id, RobotWatch>) {
         self.answered_ns = Some(now_ns);
         for (robot, counts) in answers {
+            if counts.is_empty() {
+                let last_ns = robots.get(&robot).and_then(RobotWatch::last_recv_ns);
+                self.has_stragglers |= last_ns.is_some_and(|last_ns| last_ns >= self.stop_ns.saturating_sub(SILENCE_NS));
+            }
             for (stream, boot, next_seq) in counts {
-                self.answered.insert(robot.clone());
                 if !stream.kind().is_recorded() {
                     continue;
                 }
@@ -56,11 +70,14 @@ impl Stopping {
 
     /// Whether nothing more is waited for. `horizon_ns`: everything that arrived before was handled.
     pub(crate) fn is_over(&self, horizon_ns: i64, robots: &BTreeMap<Id, RobotWatch>) -> bool {
+        if self.began.elapsed() >= GIVE_UP {
+            return true;
+        }
         let Some(answered_ns) = self.answered_ns else { return horizon_ns >= self.deadline_ns.saturating_add(ANSWER_SLACK_NS) };
         let arrived = |((key, boot), end): (&StreamBoot, &u64)| {
             *end == 0 || boot_of(robots, &key.robot, &key.stream, *boot).is_some_and(|track| track.next_seq >= *end)
         };
-        horizon_ns >= self.deadline_ns || (horizon_ns >= answered_ns && self.finals.iter().all(arrived))
+        horizon_ns >= self.deadline_ns || (!self.has_stragglers && horizon_ns >= answered_ns && self.finals.iter().all(arrived))
     }
 
     /// Writes what the robots said about the ends of their streams.
@@ -94,6 +111,12 @@ impl Stopping {
         }
     }
 }
+
+/// A robot that was not heard for this long before the stop has nothing on its way.
+const SILENCE_NS: i64 = 1_000_000_000;
+
+/// The deadline is one of the wall clock, which may be set back; nobody waits longer than this for it.
+const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// A recorder that cannot even ask gives up this much after the deadline.
 const ANSWER_SLACK_NS: i64 = 1_500_000_000;

@@ -15,6 +15,10 @@ use crate::track;
 /// Control records that are kept to be repeated in a new segment after a failed write.
 const CONTROLS_MAX: usize = 1 << 16;
 
+/// Boots of streams that are accounted for with where they begin and end; a publisher that makes up more of them has
+/// ends that nobody has verified.
+const BOOTS_MAX: usize = 1 << 14;
+
 /// One boot of one stream.
 pub(crate) type StreamBoot = (Arc<StreamKey>, u64);
 
@@ -26,9 +30,10 @@ pub(crate) struct Take {
     journal: Option<JournalWriter>,
     problem: Option<String>,
     unwritten_samples: u64,
-    /// Spans of rows that may be lost with the disk: appended since the last flush, and everything after a failure.
-    /// Rows of a span that can be read again do not count as lost, so one span per boot is enough.
-    unflushed: BTreeMap<StreamBoot, (u64, u64)>,
+    /// Spans of rows that may be lost with the disk: appended since the last sync (a failed one may drop what was flushed
+    /// before), and everything after a failure. Rows of a span that can be read again do not count as lost, so one span
+    /// per boot is enough.
+    unsynced: BTreeMap<StreamBoot, (u64, u64)>,
     unwritten: BTreeMap<StreamBoot, (u64, u64)>,
     baselines: BTreeMap<StreamBoot, Baseline>,
     described: BTreeMap<(Id, StreamName), StreamDescription>,
@@ -55,7 +60,7 @@ impl Take {
             stopping: None,
             problem: None,
             unwritten_samples: 0,
-            unflushed: BTreeMap::new(),
+            unsynced: BTreeMap::new(),
             unwritten: BTreeMap::new(),
             baselines: BTreeMap::new(),
             described: BTreeMap::new(),
@@ -87,6 +92,9 @@ impl Take {
     /// Writes where a boot begins, once, and again when rows from before it turn up; `next_seq` is what the track knows.
     pub(crate) fn baseline(&mut self, key: &Arc<StreamKey>, boot: u64, next_seq: u64) {
         let new = || Baseline { next_seq, fixed: false, written: false };
+        if self.baselines.len() >= BOOTS_MAX && !self.baselines.contains_key(&(Arc::clone(key), boot)) {
+            return;
+        }
         let baseline = self.baselines.entry((Arc::clone(key), boot)).or_insert_with(new);
         if !baseline.fixed && next_seq < baseline.next_seq {
             *baseline = new();
@@ -96,6 +104,11 @@ impl Take {
             let next_seq = baseline.next_seq;
             self.control(Control::Baseline { robot: key.robot.clone(), stream: key.stream.clone(), boot, next_seq });
         }
+    }
+
+    /// Whether a robot belongs to the episode.
+    pub(crate) fn records(&self, robot: &Id) -> bool {
+        self.start.robots.iter().any(|entry| &entry.robot == robot)
     }
 
     /// First sequence of a boot that belongs to the episode; none for a boot that was not heard.
@@ -125,7 +138,7 @@ impl Take {
     /// Appends a sample, verbatim.
     pub(crate) fn sample(&mut self, sample: &Received, header: Option<&SampleHeader>) {
         if let Some(header) = header {
-            let spans = if self.journal.is_some() { &mut self.unflushed } else { &mut self.unwritten };
+            let spans = if self.journal.is_some() { &mut self.unsynced } else { &mut self.unwritten };
             widen(spans, (Arc::clone(&sample.key), header.boot), (header.seq, track::end(header)));
         }
         let written = self.write(|journal| {
@@ -141,8 +154,8 @@ impl Take {
     }
 
     pub(crate) fn control(&mut self, control: Control) {
-        self.write(|journal| journal.control(&control));
-        if self.controls.len() < CONTROLS_MAX {
+        let is_taken = self.write(|journal| journal.control(&control)) || self.problem.is_some();
+        if is_taken && self.controls.len() < CONTROLS_MAX {
             self.controls.push(control);
         }
     }
@@ -153,11 +166,10 @@ impl Take {
         if due(self.unsynced_since, sync) {
             if self.write(JournalWriter::sync) {
                 (self.dirty_since, self.unsynced_since) = (None, None);
-                self.unflushed.clear();
+                self.unsynced.clear();
             }
         } else if due(self.dirty_since, flush) && self.write(JournalWriter::flush) {
             self.dirty_since = None;
-            self.unflushed.clear();
         }
     }
 
@@ -172,8 +184,13 @@ impl Take {
                 self.unsynced_since.get_or_insert(now);
                 true
             }
-            Err(error) => {
+            Err(error @ (StoreError::Io { .. } | StoreError::WriterFailed { .. })) => {
                 self.fail(&error);
+                false
+            }
+            // Refused for what it is; the journal takes what follows.
+            Err(error) => {
+                error!(station = %self.start.station, episode = %self.start.episode, %error, "a record was not written");
                 false
             }
         }
@@ -183,7 +200,7 @@ impl Take {
         error!(station = %self.start.station, episode = %self.start.episode, %error, "RECORDING STOPPED: the journal cannot be written");
         self.journal = None;
         self.problem = Some(error.to_string());
-        for (stream_boot, span) in std::mem::take(&mut self.unflushed) {
+        for (stream_boot, span) in std::mem::take(&mut self.unsynced) {
             widen(&mut self.unwritten, stream_boot, span);
         }
         let text = format!("the journal could not be written: {error}");
@@ -217,11 +234,19 @@ impl Take {
                 detected_by: DetectedBy::Write,
             })?;
         }
+        if self.unwritten_samples > 0 {
+            // Samples without a header have no sequence that the ledger could name.
+            let text = format!("{} samples were received and not written", self.unwritten_samples);
+            journal.control(&Control::Event { t_ns: sanqu_model::now_ns(), name: "samples_unwritten".to_owned(), text })?;
+        }
         Ok(journal)
     }
 }
 
 fn widen(spans: &mut BTreeMap<StreamBoot, (u64, u64)>, stream_boot: StreamBoot, (from, to): (u64, u64)) {
+    if spans.len() >= BOOTS_MAX && !spans.contains_key(&stream_boot) {
+        return;
+    }
     let span = spans.entry(stream_boot).or_insert((from, to));
     *span = (span.0.min(from), span.1.max(to));
 }
@@ -293,6 +318,37 @@ mod tests {
         let event = &manifest.streams[0];
         assert_eq!((event.expected, event.received), (Some(12), 5), "{event:#?}");
         assert_eq!((event.lost.disk, event.lost.network), (5, 2), "{event:#?}");
+    }
+
+    #[test]
+    fn what_was_flushed_and_not_synced_is_the_disks_loss_when_it_is_gone() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (store, mut take) = take(dir.path());
+        (0..5).for_each(|seq| event(&mut take, seq));
+        take.tick(Instant::now() + 2000 * MS, MS, 1000 * MS);
+        let path = store.journals().unwrap().remove(0);
+        let synced_bytes = std::fs::metadata(&path).unwrap().len();
+        (5..8).for_each(|seq| event(&mut take, seq));
+        take.tick(Instant::now() + 10 * MS, MS, 1000 * MS);
+        // The system drops the pages that it could not write.
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(synced_bytes).unwrap();
+        take.fail(&StoreError::Io { path, action: "sync", source: std::io::Error::from(std::io::ErrorKind::Other) });
+        take.control(Control::Final { robot: id("kuavo-01"), stream: "event".parse().unwrap(), boot: 7, next_seq: 8 });
+        let journal = take.finish(&store, 1_763_740_801_000_000_000, "stop").unwrap();
+        let manifest = sanqu_store::seal(&store, &journal, &mut |_| {}).unwrap();
+        assert_eq!((manifest.streams[0].received, manifest.streams[0].lost.disk), (5, 3), "{:#?}", manifest.streams[0]);
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_does_not_stop_the_recording() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (store, mut take) = take(dir.path());
+        let text = "x".repeat(Control::BYTES_MAX);
+        take.control(Control::Event { t_ns: 0, name: "mark".to_owned(), text });
+        event(&mut take, 0);
+        assert_eq!(take.problem(), None);
+        let journal = take.finish(&store, 1_763_740_801_000_000_000, "stop").unwrap();
+        assert_eq!(sanqu_store::seal(&store, &journal, &mut |_| {}).unwrap().streams[0].rows, 1);
     }
 
     /// Whether something waits for flush and for sync after a look at the clock `after` the write.

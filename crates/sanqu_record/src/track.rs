@@ -79,6 +79,10 @@ impl StreamTrack {
         boot.next_seq = boot.next_seq.max(to_seq);
     }
 
+    pub(crate) fn last_recv_ns(&self) -> i64 {
+        self.last_recv_ns
+    }
+
     pub(crate) fn boot(&self, boot: u64) -> Option<&BootTrack> {
         self.boots.iter().find(|track| track.boot == boot)
     }

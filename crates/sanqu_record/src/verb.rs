@@ -138,7 +138,7 @@ impl Engine {
                 return self.reply(id, request, Err(open));
             }
             (None, None) => {
-                return self.reply(id, request, Err(format!("no episode was recorded at station {id} since the recorder began")));
+                return self.reply(id, request, Err(format!("no episode was recorded at station {id}")));
             }
             (None, Some(last)) => last.clone(),
         };

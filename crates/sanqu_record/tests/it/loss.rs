@@ -22,7 +22,7 @@ async fn skipped_sequences_are_the_networks_loss_and_nothing_else_is() {
 }
 
 /// A robot that says it has sent `next_seq` rows, whatever it sent.
-async fn count(rig: &Rig, robot: &str, boot: u64, next_seq: u64) -> tokio::task::JoinHandle<()> {
+pub(crate) async fn count(rig: &Rig, robot: &str, boot: u64, next_seq: u64) -> tokio::task::JoinHandle<()> {
     let key = format!("sanqu/desk/{robot}/@counts");
     let mut service = Service::declare(&rig.outside, std::slice::from_ref(&key)).await.unwrap();
     let answering = tokio::spawn(async move {

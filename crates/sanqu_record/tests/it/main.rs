@@ -1,11 +1,12 @@
 //! The recorder with real sessions, a real store and real seals.
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod loss;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod rig;
-
 #[cfg(test)]
 mod trip;
