@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,8 +40,11 @@ struct Lane {
     publisher: Publisher<'static>,
     clock: u16,
     schema_id: u32,
-    /// The next sequence. Held while a sample is handed to zenoh, so that samples leave in the order of their numbers.
-    next_seq: Mutex<u64>,
+    /// The next sequence; written only under `order`.
+    next_seq: AtomicU64,
+    /// Held while a sample is handed to zenoh, so that samples leave in the order of their numbers. Heartbeats and answers
+    /// do without it: they must not wait for a congested network.
+    order: Mutex<()>,
 }
 
 struct Lanes {
@@ -50,7 +54,7 @@ struct Lanes {
 
 impl Lanes {
     fn counts(&self) -> Counts {
-        let next = |lane: &Lane| *lane.next_seq.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = |lane: &Lane| lane.next_seq.load(Ordering::Acquire);
         let next_seq = self.streams.iter().map(|(stream, lane)| (stream.clone(), next(lane))).collect();
         Counts { boot: self.boot, next_seq, last: false }
     }
@@ -115,9 +119,8 @@ impl RobotPublisher {
         if rows == 0 {
             return Err(IngestError::NoRows { key: lane.key.clone() });
         }
-        let mut next = lane.next_seq.lock().unwrap_or_else(PoisonError::into_inner);
-        let seq = *next;
-        *next += u64::from(rows);
+        let _order = lane.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let seq = lane.next_seq.fetch_add(u64::from(rows), Ordering::AcqRel);
         let header = SampleHeader {
             flags: if keyframe { FLAG_KEYFRAME } else { 0 },
             rows,
@@ -167,7 +170,14 @@ impl Lane {
     async fn declare(node: &Node, field: &Id, robot: &Id, description: &StreamDescription) -> Result<Self, IngestError> {
         let key = StreamKey { field: field.clone(), robot: robot.clone(), stream: description.stream.clone() }.to_string();
         let publisher = publisher(node, &key, description.stream.kind(), &description.encoding).await?;
-        Ok(Self { key, publisher, clock: description.clock, schema_id: description.schema_id(), next_seq: Mutex::new(0) })
+        Ok(Self {
+            key,
+            publisher,
+            clock: description.clock,
+            schema_id: description.schema_id(),
+            next_seq: AtomicU64::new(0),
+            order: Mutex::new(()),
+        })
     }
 }
 
@@ -234,4 +244,29 @@ async fn answer(mut service: Service, describe: String, described: Vec<u8>, coun
 /// Whether a question on `asked`, which may hold wildcards, is meant for `key`.
 fn covers(asked: &str, key: &str) -> bool {
     matches!((keyexpr::new(asked), keyexpr::new(key)), (Ok(asked), Ok(key)) if asked.intersects(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_robot_answers_while_a_sample_waits_for_the_network() {
+        let node = Node::router("tcp/127.0.0.1:0").await.unwrap();
+        let id = |text: &str| Id::new("id", text).unwrap();
+        let stream: StreamName = "event".parse().unwrap();
+        let description = StreamDescription {
+            stream: stream.clone(),
+            encoding: sanqu_wire::ENCODING_JSON.to_owned(),
+            rate_hz: 0.0,
+            clock: 1,
+            quantities: Vec::new(),
+            facts: BTreeMap::new(),
+        };
+        let robot = RobotPublisher::declare(&node, &id("desk"), &id("kuavo-01"), 7, vec![description]).await.unwrap();
+        robot.put(&stream, 1, 0, false, b"{}".to_vec()).await.unwrap();
+        let congested = robot.lanes.streams[&stream].order.lock().unwrap();
+        assert_eq!(robot.counts().next_seq[&stream], 1);
+        drop(congested);
+    }
 }

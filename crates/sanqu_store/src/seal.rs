@@ -98,7 +98,11 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
     let manifest = if folder.exists() {
         check_sealed(&folder, &journal_sha256)?
     } else {
-        Sealing { index: &index, start, journal_sha256, dir: unfinished(&folder) }.run(&folder, progress)?
+        let dir = unfinished(&folder);
+        Sealing { index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(|_| {
+            // Half an episode is of no use, and on a full disk it takes the room that recording needs.
+            let _ = fs::remove_dir_all(&dir);
+        })?
     };
     drop(index);
     // Also when it was sealed by a program that was killed right after: the name must be there before the journal goes.

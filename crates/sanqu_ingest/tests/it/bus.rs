@@ -172,7 +172,8 @@ async fn a_full_queue_counts_by_sequence() {
     let mut taken = 0;
     // Whatever is not in the queue is in the refusals, and the other way round.
     while lost + taken < 200 {
-        for refused in bus.intake.take_refused() {
+        // A heartbeat may find the queue full as well.
+        for refused in bus.intake.take_refused().into_iter().filter(|refused| refused.key.stream.as_str() != "status") {
             assert_eq!((refused.boot, refused.key.robot.as_str()), (Some(20), "kuavo-01"));
             lost += refused.to_seq.unwrap() - refused.from_seq.unwrap();
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
+use proptest::prelude::*;
 use sanqu_model::StreamDescription;
 use sanqu_store::{Control, JournalWriter, Sample, SealStage, StoreError, seal, verify};
 use sanqu_wire::{ENCODING_JPEG, ENCODING_JSON, SampleHeader};
@@ -318,4 +319,44 @@ fn a_kill_between_the_removals_of_two_segments_is_repaired() {
     fs::write(&path, bytes).unwrap();
     assert_eq!(bench.seal(&path), sealed);
     assert!(!path.exists());
+}
+
+#[test]
+fn a_seal_that_fails_gives_its_room_back_and_keeps_the_journal() {
+    let bench = Bench::new();
+    let path = record(&bench, 1, &messages(5), 50);
+    let station = bench.store.root().join("episodes/date=2025-11-22/station=a01");
+    fs::create_dir_all(&station).unwrap();
+    // A folder cannot be moved to where a link is.
+    std::os::unix::fs::symlink("nowhere", station.join(start(1).episode.to_string())).unwrap();
+    assert!(seal(&bench.store, &path, &mut |_| {}).is_err() && path.exists());
+    assert_eq!(fs::read_dir(&station).unwrap().count(), 1, "the link alone");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// A payload may be anything and still have a header with the right checksum: that is for the stream's account, and
+    /// nothing that one robot sends may keep the others' episode from being sealed.
+    #[test]
+    fn whatever_a_robot_sends_is_sealed(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+                                        grow in prop::sample::select(vec![0usize, 0, 0, 70_000]), t in any::<i64>(), first: bool) {
+        let bench = Bench::new();
+        let spoil = |message: &mut Message| {
+            for (index, byte) in &changes {
+                let at = index.index(message.payload.len());
+                message.payload[at] = *byte;
+            }
+            message.payload.extend(std::iter::repeat_n(0x55, grow));
+            let header = SampleHeader { capture_ns: t, ..SampleHeader::decode(&message.attachment).unwrap() };
+            message.attachment = header.encode(&message.payload).to_vec();
+        };
+        let mut all: Vec<Message> = (0..4).map(|n| Message::joint(BOOT, n * 10, 10)).chain(crate::video::frames(16).skip(5)).collect();
+        let spoilt = if first { [0, 4] } else { [2, 14] };
+        spoilt.into_iter().for_each(|n| spoil(&mut all[n]));
+        let manifest = seal(&bench.store, &record(&bench, 1, &all, 40), &mut |_| {}).unwrap();
+        let entry = joint_entry(&manifest);
+        prop_assert_eq!((entry.expected, entry.received + entry.lost.corrupt), (Some(40), 40));
+        prop_assert!(verify(bench.store.root()).unwrap().is_sound());
+    }
 }
