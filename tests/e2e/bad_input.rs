@@ -1,10 +1,11 @@
 //! Bad input: each gets an error that names what and where, exit code 1, and damages nothing.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::golden;
-use crate::program::{assets, recorder, sanqu, shared};
+use crate::program::{Running, assets, recorder, sanqu, shared};
 
 /// A copy of the committed episode that a test may damage.
 fn store() -> (tempfile::TempDir, PathBuf) {
@@ -17,7 +18,7 @@ fn store() -> (tempfile::TempDir, PathBuf) {
 fn file_of(store: &Path, suffix: &str) -> PathBuf {
     golden::files(store)
         .into_iter()
-        .find(|path| path.to_str().unwrap().ends_with(suffix))
+        .find(|path| path.to_string_lossy().ends_with(suffix))
         .unwrap_or_else(|| panic!("no {suffix} in {}", store.display()))
 }
 
@@ -54,6 +55,54 @@ fn readers_refuse_truncated_files_by_name() {
     assert!(!out.exists(), "nothing half-written is left under the name that was asked for");
     truncate(&file_of(&store, "manifest.json"));
     sanqu(["info", "last", "--store", &path]).exits(1).complains(&["manifest.json"]);
+}
+
+/// Changes one byte in the middle: files that can still be read, with other values.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_is_damaged_is_neither_trained_on_nor_silently_left_out() {
+    let (_folder, store) = store();
+    let path = store.to_str().unwrap();
+    let out = store.with_file_name("dataset");
+    let export = ["export", "lerobot", "--store", path, "--robot", "kuavo-01", "--out", out.to_str().unwrap()];
+    flip(&file_of(&store, "kuavo-01.joint.parquet"));
+    sanqu(export).exits(1).complains(&["kuavo-01.joint.parquet", "SHA-256"]);
+    assert!(!out.exists());
+    fs::remove_file(file_of(&store, "loss.parquet")).unwrap();
+    sanqu(["info", "last", "--store", path]).exits(1).complains(&["loss.parquet"]);
+    truncate(&file_of(&store, "manifest.json"));
+    sanqu(["ls", path]).exits(1).complains(&["manifest.json"]);
+    sanqu(["sql", path, "SELECT count(*) AS n FROM episodes"]).exits(3).complains(&["left out", "manifest.json"]);
+    sanqu(["verify", store.parent().unwrap().to_str().unwrap()]).exits(1).complains(&["neither a store", "manifest.json"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let path = golden::store();
+    let path = path.to_str().unwrap();
+    for format in ["table", "csv", "json"] {
+        let query = Running::start(["sql", path, "SELECT * FROM joint", "--format", format]);
+        assert_eq!(query.hang_up(), 0, "{format}");
+    }
+}
+
+#[test]
+fn paths_need_not_be_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join(OsStr::from_bytes(b"\xff \xe5\xa4\xb8"));
+    golden::copy(&golden::store(), &store);
+    let listed = sanqu([OsStr::new("ls"), store.as_os_str(), OsStr::new("--json")]).exits(0).json();
+    assert_eq!(listed["episodes"].as_array().unwrap().len(), 1);
+    sanqu([OsStr::new("verify"), store.as_os_str(), OsStr::new("--json")]).exits(0).json();
+    let video = file_of(&store, "head.mp4");
+    assert!(sanqu([OsStr::new("info"), video.as_os_str()]).exits(0).stdout.contains("frames"));
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod crash;
 mod demo;
 mod frames;
 mod golden;
+mod operator;
 mod program;
 mod rosbag;

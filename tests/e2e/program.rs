@@ -59,7 +59,8 @@ pub(crate) fn sanqu<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> 
 /// A command that keeps running; killed when the test ends.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    /// None once the pipe is closed.
+    lines: Option<std::io::Lines<BufReader<std::process::ChildStdout>>>,
 }
 
 impl Running {
@@ -67,12 +68,19 @@ impl Running {
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        Self { child, lines: Some(lines) }
     }
 
     /// Waits for the next line on stdout.
     pub(crate) fn line(&mut self) -> String {
-        self.lines.next().expect("the program ended without another line").unwrap()
+        self.lines.as_mut().and_then(Iterator::next).expect("the program ended without another line").unwrap()
+    }
+
+    /// Reads the beginning of its output and closes the pipe, as `head` does; returns the exit code.
+    pub(crate) fn hang_up(mut self) -> i32 {
+        self.line();
+        self.lines = None;
+        self.child.wait().unwrap().code().unwrap_or(-1)
     }
 
     /// SIGKILL: no handler runs.

@@ -1,5 +1,6 @@
 //! The command line's words. Every verb's `--help` shows an example.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// exports datasets that LeRobot trains on, and shows episodes live and again in 3D.
 #[derive(Debug, Parser)]
 #[command(name = "sanqu", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 finished but data was lost or is defective.\nStart here: sanqu demo")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage,\n            3 finished but data was lost or is defective.\nStart here: sanqu demo"
+)]
 pub(crate) struct Cli {
     /// Folder with robots/ and field/ (default: ./assets, else the source tree's)
     #[arg(long, global = true, value_name = "DIR")]
@@ -34,13 +37,14 @@ pub(crate) enum Verb {
     Record(Record),
     /// Start, stop and judge episodes of a running recorder
     #[command(
-        after_help = "Example: sanqu episode start --station a01 --task headlamp-check --operator op-07 --connect tcp/127.0.0.1:7447"
+        subcommand,
+        after_help = "Examples: sanqu episode start --station a01 --task inspect-vehicle\n          sanqu episode stop --station a01 --outcome success --wait"
     )]
     Episode(Episode),
     /// List a store's episodes
     #[command(after_help = "Example: sanqu ls recordings/demo/store")]
     Ls(Ls),
-    /// What an episode or a file holds
+    /// What an episode or a file holds; exit code 3 when rows were lost
     #[command(after_help = "Example: sanqu info last --store recordings/demo/store")]
     Info(Info),
     /// Prove that stores and episodes are whole: hashes, row counts, loss accounts, pictures
@@ -50,13 +54,15 @@ pub(crate) enum Verb {
     #[command(after_help = "Example: sanqu repair S")]
     Repair(Repair),
     /// SQL over a store: episodes, streams, loss, joint, motor, …
-    #[command(after_help = "Example: sanqu sql S \"SELECT robot, stream, rows, lost FROM streams\"")]
+    #[command(
+        after_help = "Examples: sanqu sql S \"SELECT robot, stream, rows, lost FROM streams\"\n          sanqu sql S \"SHOW TABLES\""
+    )]
     Sql(Sql),
     /// Outside recordings become episodes
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: sanqu import rosbag session.bag --store S")]
     Import(Import),
     /// Datasets out
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: sanqu export lerobot --store S --out my-dataset")]
     Export(Export),
     /// Live view with rerun (program sanqu-live)
     #[command(after_help = "Example: sanqu live --connect tcp/127.0.0.1:7447 --rrd live.rrd", disable_help_flag = true)]
@@ -65,7 +71,7 @@ pub(crate) enum Verb {
     #[command(after_help = "Example: sanqu replay last --store S --render k.png", disable_help_flag = true)]
     Replay(Passed),
     /// Robot descriptions: validate, forward kinematics
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf")]
     Robot(Robot),
     /// The effective configuration
     #[command(after_help = "Example: sanqu config --show --field qingdao")]
@@ -156,55 +162,91 @@ pub(crate) struct Record {
     pub(crate) pre_roll: f64,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Episode {
+    /// Begin an episode
+    #[command(after_help = "Example: sanqu episode start --station a01 --task inspect-vehicle")]
+    Start {
+        /// The task taught, one of the field's
+        #[arg(long, value_name = "ID")]
+        task: Option<String>,
+        #[command(flatten)]
+        to: Station,
+    },
+    /// End it
+    #[command(after_help = "Example: sanqu episode stop --station a01 --outcome success --wait")]
+    Stop {
+        /// How the task went
+        #[arg(long, value_enum)]
+        outcome: Option<OutcomeWord>,
+        /// Wait until the episode is sealed and say whether rows were lost (exit code 3)
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        to: Station,
+    },
+    /// Mark the last episode as good
+    #[command(after_help = "Example: sanqu episode keep --station a01")]
+    Keep(Judgement),
+    /// Mark the last episode as bad; nothing is deleted
+    #[command(after_help = "Example: sanqu episode discard --station a01 --reason \"the cup fell\"")]
+    Discard(Judgement),
+    /// Take the last mark back
+    #[command(after_help = "Example: sanqu episode undo --station a01")]
+    Undo(Judgement),
+    /// Say how the last episode's task ended
+    #[command(after_help = "Example: sanqu episode outcome --station a01 --outcome failure")]
+    Outcome {
+        /// How the task went
+        #[arg(long, value_enum)]
+        outcome: OutcomeWord,
+        #[command(flatten)]
+        to: Station,
+    },
+    /// Note an event in the running episode
+    #[command(after_help = "Example: sanqu episode mark --station a01 --text \"second attempt\"")]
+    Mark {
+        /// What happened
+        #[arg(long, alias = "reason", default_value = "", hide_default_value = true, value_name = "TEXT")]
+        text: String,
+        #[command(flatten)]
+        to: Station,
+    },
+    /// What the station is doing, how its last episode ended, and which of its robots are heard
+    #[command(after_help = "Example: sanqu episode status --station a01")]
+    Status {
+        #[command(flatten)]
+        to: Station,
+    },
+}
+
 #[derive(Debug, Args)]
-pub(crate) struct Episode {
-    /// What to do
-    #[arg(value_enum)]
-    pub(crate) verb: EpisodeVerb,
+pub(crate) struct Judgement {
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) to: Station,
+}
+
+/// A station of a running recorder, and who asks.
+#[derive(Debug, Args)]
+pub(crate) struct Station {
     /// The station
     #[arg(long, value_name = "ID")]
     pub(crate) station: String,
-    /// The task taught
-    #[arg(long, value_name = "ID")]
-    pub(crate) task: Option<String>,
     /// The operator's pseudonym
     #[arg(long, value_name = "ID")]
     pub(crate) operator: Option<String>,
-    /// How the task went
-    #[arg(long, value_enum)]
-    pub(crate) outcome: Option<OutcomeWord>,
-    /// Why, or the text of a mark
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
     /// The recorder's router
     #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
     pub(crate) connect: String,
-    /// The field's id or file
+    /// The recorder's field: a shipped one (desk, qingdao) or a TOML file
     #[arg(long, default_value = "desk", value_name = "F")]
     pub(crate) field: String,
     /// Print the reply as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum EpisodeVerb {
-    /// Begin an episode
-    Start,
-    /// End it
-    Stop,
-    /// Mark the last episode as good
-    Keep,
-    /// Mark the last episode as bad; nothing is deleted
-    Discard,
-    /// Take the last mark back
-    Undo,
-    /// Say how the last episode's task ended (--outcome)
-    Outcome,
-    /// Note an event in the running episode
-    Mark,
-    /// What the station is doing
-    Status,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -219,7 +261,7 @@ pub(crate) enum OutcomeWord {
 pub(crate) struct Ls {
     /// The store
     pub(crate) store: PathBuf,
-    /// JSON, one object an episode
+    /// JSON: episodes, open journals, and what cannot be read
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -227,7 +269,7 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 pub(crate) struct Info {
     /// An episode (id, prefix, `last`, folder) or a journal, Parquet or MP4 file
-    pub(crate) what: String,
+    pub(crate) what: PathBuf,
     /// The store that ids are looked up in
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub(crate) store: PathBuf,
@@ -313,7 +355,7 @@ pub(crate) struct ImportRosbag {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Export {
     /// A LeRobot v3.0 dataset; video is passed through
-    #[command(after_help = "Example: sanqu export lerobot --store S --out my-dataset --where \"station = 'c01'\"")]
+    #[command(after_help = "Example: sanqu export lerobot --store S --out set --where \"station = 'c01'\"")]
     Lerobot(ExportLerobot),
 }
 
@@ -346,16 +388,18 @@ pub(crate) struct ExportLerobot {
 pub(crate) struct Passed {
     /// Arguments of the sibling program; `--help` shows them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Robot {
     /// Validate a description
-    #[command(after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf --drives assets/robots/kuavo-s45/drives.toml")]
+    #[command(
+        after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf \\\n           --drives assets/robots/kuavo-s45/drives.toml"
+    )]
     Check(RobotCheck),
     /// Forward kinematics of every link
-    #[command(after_help = "Example: sanqu robot fk assets/robots/kuavo-s45/robot.urdf --q \"zarm_l4_joint=-1.57\" --json")]
+    #[command(after_help = "Example: sanqu robot fk assets/robots/kuavo-s45/robot.urdf \\\n           --q \"zarm_l4_joint=-1.57\" --json")]
     Fk(RobotFk),
 }
 
@@ -405,10 +449,45 @@ pub(crate) struct Completions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _, Parser as _};
+
+    use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// Words as a shell would split them: blanks part, double quotes keep together, a backslash continues a line.
+    fn words(line: &str) -> Vec<String> {
+        let pieces = line.split('"').enumerate();
+        let split = |(index, piece): (usize, &str)| match index % 2 {
+            0 => piece.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![piece.to_owned()],
+        };
+        pieces.flat_map(split).collect()
+    }
+
+    fn check(command: &Command, path: &str) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples: Vec<String> = help.replace("\\\n", " ").lines().map(str::to_owned).collect();
+        let examples: Vec<&str> = examples.iter().filter_map(|line| Some(&line[line.find("sanqu ")?..])).collect();
+        assert!(!examples.is_empty(), "{path} --help has no example");
+        assert!(help.lines().all(|line| line.len() <= 80), "{path}: a terminal would break a line of the example");
+        for example in examples {
+            let example = example.split(" > ").next().unwrap();
+            if let Err(error) = Cli::try_parse_from(words(example)) {
+                panic!("{path}: the example {example:?} is refused: {error}");
+            }
+        }
+        command
+            .get_subcommands()
+            .filter(|verb| verb.get_name() != "help")
+            .for_each(|verb| check(verb, &format!("{path} {}", verb.get_name())));
+    }
+
+    #[test]
+    fn every_verb_shows_an_example_that_is_accepted() {
+        check(&Cli::command(), "sanqu");
     }
 }

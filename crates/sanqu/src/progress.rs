@@ -1,6 +1,7 @@
 //! Progress of long work, on stderr: a moving line on a terminal, a line every two seconds elsewhere.
 
 use std::cell::Cell;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,5 +38,29 @@ impl Progress {
     /// Removes the moving line.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Long work that does not say how far it is: its name and the time it has taken so far, from the second second on,
+/// until this is dropped.
+pub(crate) struct Waiting {
+    _done: SyncSender<()>,
+}
+
+impl Waiting {
+    /// `what` is said with the elapsed time.
+    pub(crate) fn new(what: String) -> Self {
+        let (done, ended) = sync_channel::<()>(1);
+        let since = Instant::now();
+        let ticker = move || {
+            let progress = Progress::new();
+            while ended.recv_timeout(LINE_PERIOD) == Err(RecvTimeoutError::Timeout) {
+                progress.show(&format!("{what}: {} s so far", since.elapsed().as_secs()));
+            }
+            progress.finish();
+        };
+        // Without a thread to spare the work goes on in silence.
+        let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(ticker);
+        Self { _done: done }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn stop_on_signal() -> Result<watch::Receiver<bool>> {
         sender.send_replace(true);
         tracing::warn!("stopping: closing what is open (a second signal ends at once)");
         tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () };
+        crate::commands::say("ended at once; if something was being recorded, `sanqu repair` seals what is on disk");
         #[expect(clippy::exit, reason = "the user asked twice; the journal on disk is valid at any moment")]
         std::process::exit(1);
     });

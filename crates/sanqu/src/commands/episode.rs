@@ -1,57 +1,142 @@
 //! `sanqu episode`: intents, sent to a running recorder over zenoh.
 
-use anyhow::{Context as _, Result};
+mod status;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
 use sanqu_ingest::Node;
-use sanqu_model::Id;
+use sanqu_model::{FieldConfig, Id};
 use sanqu_record::Outcome as TaskOutcome;
-use sanqu_record::{ControlRequest, Verb, send_control};
+use sanqu_record::{ControlReply, ControlRequest, EpisodeProgress, LastEpisode, Verb, send_control};
 
 use crate::assets::Assets;
-use crate::cli::{Episode, EpisodeVerb, OutcomeWord};
+use crate::cli::{Episode, Judgement, OutcomeWord, Station};
 use crate::outcome::Outcome;
+use crate::progress::Waiting;
 
-/// Sends the intent and prints the recorder's answer; exit code 1 when it refused.
+/// How often the recorder is asked whether an episode is sealed.
+const ASK_PERIOD: Duration = Duration::from_millis(200);
+
+/// Sends the intent and prints the recorder's answer; exit code 1 when it refused, 3 when `stop --wait` finds losses.
 ///
 /// # Errors
 /// When an id is malformed, no recorder answers, or it refused.
 pub(crate) async fn run(args: &Episode, assets: &Assets) -> Result<Outcome> {
-    let field = assets.field(&args.field)?;
-    let station = Id::new("station", &args.station)?;
+    let (to, mut request) = request(args)?;
+    let field = assets.field(&to.field)?;
+    let station = Id::new("station", &to.station)?;
     if field.station(&station).is_none() {
-        let known: Vec<String> = field.stations().map(|place| place.station.id.to_string()).collect();
-        anyhow::bail!("field {} has no station {station}; it has {}", field.field, known.join(", "));
+        bail!("field {} has no station {station}; it has {}", field.field, list(field.stations().map(|place| &place.station.id)));
     }
-    let marks = matches!(args.verb, EpisodeVerb::Mark);
-    let request = ControlRequest {
-        verb: match args.verb {
-            EpisodeVerb::Start => Verb::Start,
-            EpisodeVerb::Stop => Verb::Stop,
-            EpisodeVerb::Keep => Verb::Keep,
-            EpisodeVerb::Discard => Verb::Discard,
-            EpisodeVerb::Undo => Verb::Undo,
-            EpisodeVerb::Outcome => Verb::Outcome,
-            EpisodeVerb::Mark => Verb::Mark,
-            EpisodeVerb::Status => Verb::Status,
-        },
-        task: args.task.as_deref().map(|task| Id::new("task", task)).transpose()?,
-        operator: args.operator.as_deref().map(|operator| Id::new("operator", operator)).transpose()?,
-        outcome: args.outcome.map(|word| match word {
-            OutcomeWord::Success => TaskOutcome::Success,
-            OutcomeWord::Failure => TaskOutcome::Failure,
-        }),
-        reason: args.reason.clone().filter(|_| !marks),
-        text: args.reason.clone().filter(|_| marks),
-    };
+    if let Some(task) = request.task.as_ref().filter(|task| field.task(task).is_none()) {
+        bail!("field {} has no task {task}; it has {}", field.field, list(field.tasks.iter().map(|task| &task.id)));
+    }
+    request.operator = to.operator.as_deref().map(|operator| Id::new("operator", operator)).transpose()?;
     let node =
-        Node::client(&args.connect).await.with_context(|| format!("no recorder at {}: is `sanqu record` running there?", args.connect))?;
-    let reply = send_control(&node, &field.field, &station, &request).await;
+        Node::client(&to.connect).await.with_context(|| format!("no recorder at {}: is `sanqu record` running there?", to.connect))?;
+    let place = Place { node: &node, field: &field, station };
+    let result = converse(&place, args, &request, to.json).await;
     node.close().await?;
-    let reply = reply?;
-    if args.json {
+    result
+}
+
+/// A station of a recorder that answers.
+struct Place<'a> {
+    node: &'a Node,
+    field: &'a FieldConfig,
+    station: Id,
+}
+
+impl Place<'_> {
+    async fn ask(&self, request: &ControlRequest) -> Result<ControlReply> {
+        Ok(send_control(self.node, &self.field.field, &self.station, request).await?)
+    }
+}
+
+fn request(args: &Episode) -> Result<(&Station, ControlRequest)> {
+    let judge = |verb, judgement: &Judgement| ControlRequest { reason: judgement.reason.clone(), ..ControlRequest::new(verb) };
+    Ok(match args {
+        Episode::Start { task, to } => {
+            let task = task.as_deref().map(|task| Id::new("task", task)).transpose()?;
+            (to, ControlRequest { task, ..ControlRequest::new(Verb::Start) })
+        }
+        Episode::Stop { outcome, to, .. } => (to, ControlRequest { outcome: outcome.map(word), ..ControlRequest::new(Verb::Stop) }),
+        Episode::Keep(judgement) => (&judgement.to, judge(Verb::Keep, judgement)),
+        Episode::Discard(judgement) => (&judgement.to, judge(Verb::Discard, judgement)),
+        Episode::Undo(judgement) => (&judgement.to, judge(Verb::Undo, judgement)),
+        Episode::Outcome { outcome, to } => (to, ControlRequest { outcome: Some(word(*outcome)), ..ControlRequest::new(Verb::Outcome) }),
+        Episode::Mark { text, to } => (to, ControlRequest { text: Some(text.clone()), ..ControlRequest::new(Verb::Mark) }),
+        Episode::Status { to } => (to, ControlRequest::new(Verb::Status)),
+    })
+}
+
+fn word(word: OutcomeWord) -> TaskOutcome {
+    match word {
+        OutcomeWord::Success => TaskOutcome::Success,
+        OutcomeWord::Failure => TaskOutcome::Failure,
+    }
+}
+
+fn list<'a>(ids: impl Iterator<Item = &'a Id>) -> String {
+    ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+async fn converse(place: &Place<'_>, args: &Episode, request: &ControlRequest, json: bool) -> Result<Outcome> {
+    let mut reply = place.ask(request).await?;
+    let episode = reply.episode;
+    let waits = reply.ok && matches!(args, Episode::Stop { wait: true, .. });
+    let mut last = None;
+    if waits && let Some(episode) = episode {
+        reply = sealed(place, &episode.to_string()).await?;
+        last = reply.station.as_ref().and_then(|station| station.last.clone());
+        (reply.episode, reply.message) = (Some(episode), last.as_ref().map(status::last_line).unwrap_or_default());
+    }
+    if json {
         super::print(&serde_json::to_string_pretty(&reply)?)?;
-    } else {
+    } else if let Some(last) = &last {
+        super::print(&status::last_line(last))?;
+    } else if let Some(station) = &reply.station {
+        super::print(&status::text(station, &reply, place.field))?;
+    } else if reply.ok {
         super::print(&reply.message)?;
     }
-    anyhow::ensure!(reply.ok, "station {station} refused: {}", reply.message);
-    Ok(Outcome::Ok)
+    ensure!(reply.ok, "station {} refused: {}", place.station, reply.message);
+    if matches!(args, Episode::Start { .. }) {
+        warn_of_silence(place).await?;
+    }
+    last.map_or(Ok(Outcome::Ok), |last| verdict(&last))
+}
+
+fn verdict(last: &LastEpisode) -> Result<Outcome> {
+    if last.progress == EpisodeProgress::SealFailed {
+        bail!("episode {} was not sealed; its journal is kept: end the recorder and run `sanqu repair`", last.episode);
+    }
+    Ok(Outcome::defects(last.lost > 0 || last.problem.is_some()))
+}
+
+/// The station's status once `episode` is sealed, or cannot be.
+async fn sealed(place: &Place<'_>, episode: &str) -> Result<ControlReply> {
+    let _waiting = Waiting::new(format!("sealing episode {episode}"));
+    let mut ticks = tokio::time::interval(ASK_PERIOD);
+    loop {
+        ticks.tick().await;
+        let reply = place.ask(&ControlRequest::new(Verb::Status)).await?;
+        let last = reply.station.as_ref().and_then(|station| station.last.as_ref());
+        let last = last.filter(|last| last.episode.to_string() == episode);
+        let last = last.with_context(|| format!("another episode began and ended meanwhile; `sanqu info {episode}` tells of this one"))?;
+        if last.progress != EpisodeProgress::Sealing {
+            return Ok(reply);
+        }
+    }
+}
+
+/// An episode of a robot that sends nothing is easily recorded and noticed late.
+async fn warn_of_silence(place: &Place<'_>) -> Result<()> {
+    let reply = place.ask(&ControlRequest::new(Verb::Status)).await?;
+    let expected = place.field.station(&place.station).map(|found| found.station.robots.clone()).unwrap_or_default();
+    for robot in status::silent(&expected, reply.station.as_ref()) {
+        super::say(&format!("warning: robot {robot} of station {} is not heard: is it publishing?", place.station));
+    }
+    Ok(())
 }

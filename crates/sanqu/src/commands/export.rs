@@ -1,9 +1,9 @@
 //! `sanqu export`: datasets out.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use sanqu_dataset::LerobotOptions;
 use sanqu_model::Id;
-use sanqu_store::{Episode, Store};
+use sanqu_store::{Episode, Severity, Store};
 
 use crate::cli::ExportLerobot;
 use crate::outcome::Outcome;
@@ -24,6 +24,7 @@ pub(crate) async fn lerobot(args: &ExportLerobot) -> Result<Outcome> {
     );
     let robot = args.robot.as_deref().map(|robot| Id::new("robot", robot)).transpose()?;
     let options = LerobotOptions { out: args.out.clone(), fps: args.fps, robot };
+    prove(&episodes)?;
     let progress = Progress::new();
     let report = sanqu_dataset::export_lerobot(&store, &episodes, &options, &mut |step| {
         progress.show(&format!("exporting: {} of {} episodes", step.done, step.total));
@@ -34,7 +35,28 @@ pub(crate) async fn lerobot(args: &ExportLerobot) -> Result<Outcome> {
     } else {
         super::print(report.to_string().trim_end())?;
     }
-    Ok(Outcome::defects(report.is_lossy()))
+    // Who named episodes got them or an error; who asked for all must learn which are not there.
+    let damaged = if args.episodes.is_empty() { super::ls::damaged(&store)? } else { Vec::new() };
+    damaged.iter().for_each(|reason| super::say(&format!("warning: an episode was left out: {reason}")));
+    Ok(Outcome::defects(report.is_lossy() || !damaged.is_empty()))
+}
+
+/// Changed bytes can still be readable; nobody may train on them.
+fn prove(episodes: &[Episode]) -> Result<()> {
+    let progress = Progress::new();
+    for (done, episode) in episodes.iter().enumerate() {
+        progress.show(&format!("verifying: {done} of {} episodes", episodes.len()));
+        let report = sanqu_store::verify(episode.dir())?;
+        if let Some(issue) = report.issues.iter().find(|issue| issue.severity == Severity::Damage) {
+            bail!(
+                "nothing is exported from a damaged episode; `sanqu verify {}` tells all\n  {}",
+                episode.dir().display(),
+                super::verify::line(issue)
+            );
+        }
+    }
+    progress.finish();
+    Ok(())
 }
 
 async fn choose(store: &Store, args: &ExportLerobot) -> Result<Vec<Episode>> {

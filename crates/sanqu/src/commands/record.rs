@@ -10,6 +10,7 @@ use sanqu_store::Store;
 use crate::assets::Assets;
 use crate::cli::Record;
 use crate::outcome::Outcome;
+use crate::progress::Waiting;
 use crate::signals::{stop_on_signal, stopped};
 
 /// Records until SIGINT or SIGTERM, then closes and seals what is open.
@@ -45,10 +46,17 @@ pub(crate) async fn run(args: &Record, assets: &Assets) -> Result<Outcome> {
     ))?;
     stopped(stop).await;
     super::say("closing what is open and sealing; this can take a moment");
+    let waiting = Waiting::new("sealing".to_owned());
     let manifests = recorder.shutdown().await?;
+    drop(waiting);
     node.close().await?;
     for manifest in &manifests {
-        super::print(&format!("sealed {} ({} streams)", manifest.episode, manifest.streams.len()))?;
+        super::print(&format!(
+            "sealed {} ({} streams), lost: {}",
+            manifest.episode,
+            manifest.streams.len(),
+            super::info::lost_in(manifest)
+        ))?;
     }
     Ok(Outcome::defects(manifests.iter().any(super::info::has_loss)))
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Repair;
 use crate::outcome::Outcome;
+use crate::progress::Waiting;
 
 /// Repairs and says what was recovered and what was lost.
 ///
@@ -13,10 +14,11 @@ use crate::outcome::Outcome;
 /// When the store cannot be opened or locked (a recorder is running on it).
 pub(crate) fn run(args: &Repair) -> Result<Outcome> {
     let store = Store::open(&args.store).with_context(|| format!("cannot open the store {}", args.store.display()))?;
-    let repaired = sanqu_store::repair(&store)?;
+    let waiting = Waiting::new(format!("repairing {}", args.store.display()));
+    let repaired = sanqu_store::repair(&store).with_context(|| format!("cannot repair {}", args.store.display()))?;
+    drop(waiting);
     if args.json {
-        let item =
-            |item: &Repaired| json!({ "path": item.path, "episode": item.episode, "detail": item.detail, "manifest": item.manifest });
+        let item = |item: &Repaired| json!({ "path": item.path.display().to_string(), "episode": item.episode, "detail": item.detail, "manifest": item.manifest });
         super::print(&serde_json::to_string_pretty(&repaired.iter().map(item).collect::<Vec<Value>>())?)?;
     } else if repaired.is_empty() {
         super::print("nothing to repair")?;

@@ -1,5 +1,6 @@
 //! `sanqu replay`: starts `sanqu-replay`, telling it which field the episodes are from.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,16 +16,16 @@ use crate::sibling;
 ///
 /// # Errors
 /// When the viewer is absent or cannot be started. What it finds wrong it says itself.
-pub(crate) fn run(mut arguments: Vec<String>, assets: Option<&Path>) -> Result<Outcome> {
+pub(crate) fn run(mut arguments: Vec<OsString>, assets: Option<&Path>) -> Result<Outcome> {
     if let Some(file) = field_file(&arguments, assets) {
-        arguments.extend(["--field".to_owned(), file.display().to_string()]);
+        arguments.extend([OsString::from("--field"), file.into_os_string()]);
     }
     sibling::run("sanqu-replay", arguments)
 }
 
-fn field_file(arguments: &[String], assets: Option<&Path>) -> Option<PathBuf> {
-    let named = |argument: &String| argument == "--field" || argument.starts_with("--field=") || argument == "--help" || argument == "-h";
-    if arguments.iter().any(named) {
+fn field_file(arguments: &[OsString], assets: Option<&Path>) -> Option<PathBuf> {
+    let named = |argument: &str| matches!(argument, "--field" | "--help" | "-h") || argument.starts_with("--field=");
+    if arguments.iter().filter_map(|argument| argument.to_str()).any(named) {
         return None;
     }
     let field = field_of(arguments)?;
@@ -33,12 +34,11 @@ fn field_file(arguments: &[String], assets: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// The field of the store or of the first episode folder that the arguments name.
-fn field_of(arguments: &[String]) -> Option<Id> {
-    let follows =
-        arguments.iter().position(|argument| argument == "--store").and_then(|index| arguments.get(index + 1)).map(String::as_str);
-    let store = follows.or_else(|| arguments.iter().find_map(|argument| argument.strip_prefix("--store=")));
+fn field_of(arguments: &[OsString]) -> Option<Id> {
+    let follows = arguments.iter().position(|argument| argument == "--store").and_then(|index| arguments.get(index + 1)).map(Path::new);
+    let store = follows.or_else(|| arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--store=")).map(Path::new));
     match store {
-        Some(store) => Store::open(Path::new(store)).ok().map(|store| store.field().clone()),
+        Some(store) => Store::open(store).ok().map(|store| store.field().clone()),
         None => {
             arguments.iter().find_map(|argument| Episode::open(Path::new(argument)).ok()).map(|episode| episode.manifest().field.clone())
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Verify;
 use crate::outcome::Outcome;
+use crate::progress::Waiting;
 
 /// Checks every path and prints each finding with its file. Exit code 3 when rows were lost and the ledger says so.
 ///
@@ -17,6 +18,12 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome> {
     let (mut damaged, mut lost) = (0, false);
     let mut reports = Vec::new();
     for path in &args.paths {
+        ensure!(
+            !path.is_dir() || ["sanqu.toml", "manifest.json"].iter().any(|name| path.join(name).exists()),
+            "{} is neither a store (no sanqu.toml in it) nor an episode (no manifest.json)",
+            path.display()
+        );
+        let _waiting = Waiting::new(format!("verifying {}", path.display()));
         let report = sanqu_store::verify(path).with_context(|| format!("cannot verify {}", path.display()))?;
         damaged += count(&report, Severity::Damage);
         lost |= count(&report, Severity::Loss) > 0;
@@ -49,7 +56,11 @@ pub(crate) fn summary(report: &VerifyReport) -> String {
         (0, losses) => format!("sound; rows were lost in {losses} streams, the ledgers say which"),
         (damages, _) => format!("{damages} findings of damage"),
     };
-    format!("{} episodes, {} files, {} rows: {verdict}", report.episodes, report.files, report.rows)
+    let notes = match count(report, Severity::Note) {
+        0 => String::new(),
+        notes => format!(" ({notes} notes above)"),
+    };
+    format!("{} episodes, {} files, {} rows: {verdict}{notes}", report.episodes, report.files, report.rows)
 }
 
 fn count(report: &VerifyReport, severity: Severity) -> usize {
@@ -65,8 +76,7 @@ fn word(severity: Severity) -> &'static str {
 }
 
 fn as_json(path: &Path, report: &VerifyReport) -> Value {
-    let issue =
-        |issue: &Issue| json!({ "severity": word(issue.severity), "file": issue.file, "stream": issue.stream, "detail": issue.detail });
+    let issue = |issue: &Issue| json!({ "severity": word(issue.severity), "file": issue.file.display().to_string(), "stream": issue.stream, "detail": issue.detail });
     let issues: Vec<Value> = report.issues.iter().map(issue).collect();
-    json!({ "path": path, "sound": report.is_sound(), "episodes": report.episodes, "files": report.files, "rows": report.rows, "issues": issues })
+    json!({ "path": path.display().to_string(), "sound": report.is_sound(), "episodes": report.episodes, "files": report.files, "rows": report.rows, "issues": issues })
 }

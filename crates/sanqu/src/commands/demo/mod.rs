@@ -154,8 +154,15 @@ fn export(store: &Store, robot: &RobotConfig, out: &Path) -> Result<PathBuf> {
 fn finish(args: &Demo, made: &Made, recorded: &[Manifest]) -> Result<()> {
     if args.json {
         let episodes: Vec<_> = recorded.iter().map(|manifest| manifest.episode.to_string()).collect();
+        // A path need not be UTF-8, JSON must.
+        let text = |path: &PathBuf| path.display().to_string();
         let summary = serde_json::json!({
-            "store": made.store, "episodes": episodes, "lerobot": made.datasets, "live": made.live, "pictures": made.pictures, "manifests": recorded,
+            "store": text(&made.store),
+            "episodes": episodes,
+            "lerobot": made.datasets.iter().map(text).collect::<Vec<_>>(),
+            "live": made.live.as_ref().map(text),
+            "pictures": made.pictures.iter().map(text).collect::<Vec<_>>(),
+            "manifests": recorded,
         });
         return print(&serde_json::to_string_pretty(&summary)?);
     }
