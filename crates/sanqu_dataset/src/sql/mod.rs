@@ -9,6 +9,8 @@
 //! | `joint`, `motor` | one joint or motor at one instant |
 //! | `frames` | a picture of a camera |
 //!
+//! `SHOW TABLES` and `DESCRIBE joint` say what there is.
+//!
 //! Nothing is indexed and nothing is written: a table is read from the episodes' files when a query names it, one batch
 //! at a time, so that memory does not grow with the store (a query that sorts or groups keeps what it must).
 
@@ -69,7 +71,7 @@ pub async fn filter(store: &Store, condition: &str) -> Result<Vec<EpisodeId>, Da
 
 fn context(store: &Store) -> Result<SessionContext, DataFusionError> {
     // One partition: the tables stream in file order, and a laptop's memory is worth more than its second core here.
-    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1).with_information_schema(true));
     for table in [Table::Episodes, Table::Streams, Table::Loss, Table::Events, Table::Joint, Table::Motor, Table::Frames] {
         let lazy = Lazy::new(store.clone(), table);
         let schema = lazy.table_schema();
