@@ -12,6 +12,8 @@ use crate::errand::Errand;
 use crate::pre_roll::PreRoll;
 use crate::robot::RobotWatch;
 
+/// Robots that are recorded at most, where robots that the field does not know are recorded too: each has its pre-roll.
+const ROBOTS_MAX: usize = 256;
 /// Robots that are refused by name; further ones are not shown.
 const REFUSED_ROBOTS_MAX: usize = 1024;
 
@@ -65,7 +67,8 @@ impl Engine {
     fn admit(&mut self, robot: &Id) -> bool {
         let known = self.config.field.robot(robot).is_some();
         let home = self.config.field.station_of(robot).map(|place| place.station.id.clone());
-        let home = home.or_else(|| if known { None } else { self.home_of_unknown.clone() });
+        let has_place = self.robots.len() < ROBOTS_MAX;
+        let home = home.or_else(|| self.home_of_unknown.clone().filter(|_| !known && has_place));
         if let Some(home) = home {
             if let Some(station) = self.stations.get_mut(&home)
                 && let Err(place) = station.robots.binary_search(robot)
@@ -80,8 +83,11 @@ impl Engine {
             refused.samples += 1;
         } else if self.refused_robots.len() < REFUSED_ROBOTS_MAX {
             let field = &self.config.field.field;
-            let reason =
-                if known { format!("it stands at no station of field {field}") } else { format!("field {field} does not know it") };
+            let reason = match (known, has_place || self.home_of_unknown.is_none()) {
+                (true, _) => format!("it stands at no station of field {field}"),
+                (false, true) => format!("field {field} does not know it"),
+                (false, false) => format!("field {field} does not know it, and {ROBOTS_MAX} robots are recorded already"),
+            };
             warn!(%robot, reason, "this robot is not recorded");
             self.refused_robots.insert(robot.clone(), RefusedRobot { robot: robot.clone(), samples: 1, reason });
         }

@@ -155,7 +155,9 @@ impl Take {
 
     pub(crate) fn control(&mut self, control: Control) {
         let is_taken = self.write(|journal| journal.control(&control)) || self.problem.is_some();
-        if is_taken && self.controls.len() < CONTROLS_MAX {
+        // Losses and events may be many; what says where streams begin and end is bounded by their boots.
+        let is_bounded = !matches!(control, Control::Lost { .. } | Control::Event { .. });
+        if is_taken && (is_bounded || self.controls.len() < CONTROLS_MAX) {
             self.controls.push(control);
         }
     }

@@ -140,7 +140,14 @@ pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, StoreError> {
     let bad = |e: serde_json::Error| StoreError::damaged(path, format!("not a manifest: {e}"));
     let Version { format_version } = serde_json::from_str(&text).map_err(bad)?;
     store::check_version(path, format_version)?;
-    serde_json::from_str(&text).map_err(bad)
+    let manifest: Manifest = serde_json::from_str(&text).map_err(bad)?;
+    for file in manifest.streams.iter().flat_map(|stream| &stream.files).chain(&manifest.files) {
+        // A name must not lead out of the episode's folder, whoever made the manifest.
+        if Path::new(&file.name).file_name().is_none_or(|name| *name != *file.name) {
+            return Err(StoreError::damaged(path, format!("{:?} is no name of a file in the folder", file.name)));
+        }
+    }
+    Ok(manifest)
 }
 
 pub(crate) fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {

@@ -31,6 +31,7 @@ pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
         files::sync_file(&copy)?;
         files::sync_dir(folder)?;
     }
+    files::sync_dir(&unfinished)?;
     fs::rename(&unfinished, &target).at("rename", &unfinished)?;
     files::sync_dir(robots)?;
     Ok(hash)

@@ -131,3 +131,17 @@ async fn decisions_reach_the_last_episode_of_an_earlier_recorder() {
     assert_eq!(sealed.episode.decisions().unwrap()[0].kind, DecisionKind::Keep);
     assert!(!rig.verb("a02", Verb::Keep).await.ok, "nothing was ever recorded there");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_robots_do_not_come_without_end() {
+    let rig = Rig::with(|config| {
+        config.allow_unknown = true;
+        config.unknown_station = Some(id("a03"));
+    })
+    .await;
+    for number in 0..300 {
+        rig.outside.session().put(format!("sanqu/desk/stranger-{number}/event"), "{}").encoding(ENCODING_JSON).await.unwrap();
+    }
+    let status = rig.until("44 refused robots", |status| status.refused_robots.len() == 44).await;
+    assert!(status.refused_robots[0].reason.contains("256 robots"), "{:?}", status.refused_robots[0]);
+}

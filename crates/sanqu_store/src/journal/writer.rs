@@ -101,7 +101,7 @@ impl JournalWriter {
         let folder = store.journal_folder();
         let segments = store.journals()?;
         let own = segments.iter().filter_map(|path| super::parse_path(path)).filter(|(episode, _)| *episode == start.episode);
-        let next = own.map(|(_, segment)| segment + 1).max().unwrap_or(0);
+        let next = own.map(|(_, segment)| segment.saturating_add(1)).max().unwrap_or(0);
         let path = folder.join(format!("{}.{next}.mcap", start.episode));
         let file = File::options().create_new(true).write(true).open(&path).at("create", &path)?;
         let begun = Self::begin(file, &path).and_then(|mut journal| {

@@ -19,6 +19,13 @@ fn episodes_are_found_by_prefix() {
     assert!(matches!(bench.store.find("7ZZ"), Err(StoreError::NoEpisode { .. })));
     let newest = bench.store.newest_of_stations().unwrap();
     assert_eq!(newest.iter().map(|episode| episode.manifest().episode.to_string()).collect::<Vec<_>>(), [ids[2].clone()]);
+    let manifest = bench.store.find(&ids[1]).unwrap().dir().join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for name in ["../loss.parquet", "/loss.parquet", "..", "a/../loss.parquet"] {
+        fs::write(&manifest, text.replace("\"loss.parquet\"", &format!("{name:?}"))).unwrap();
+        assert!(bench.store.find(&ids[1]).unwrap_err().to_string().contains(name), "a name that leads out of the folder");
+    }
+    fs::write(&manifest, text).unwrap();
     // An episode that cannot be read is not taken for one that is not there.
     fs::write(bench.store.find(&ids[0]).unwrap().dir().join("manifest.json"), "{").unwrap();
     assert!(bench.store.find(&ids[0]).unwrap_err().to_string().contains("manifest.json"));
