@@ -111,6 +111,9 @@ impl Writer {
         let grid = if cameras.is_empty() { fixed_grid(spec, |t| rows.fits(t)) } else { camera_grid(spec, &cameras, |t| rows.fits(t)) };
         let first_episode = self.episodes.len();
         let (mut notes, is_lossy) = (grid.notes, grid.is_lossy || grid.parts.is_empty());
+        if grid.parts.is_empty() && notes.is_empty() {
+            notes.push("no row of it fits between start and stop".to_owned());
+        }
         if !source.left_out.is_empty() {
             notes.push(format!("streams that are not exported: {}", source.left_out.join(", ")));
         }

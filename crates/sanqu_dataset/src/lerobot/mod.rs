@@ -166,14 +166,22 @@ fn export_into(
 ) -> Result<LerobotReport, DatasetError> {
     let mut sources = Vec::new();
     let mut skipped = Vec::new();
+    let mut silent = Vec::new();
     for episode in episodes {
+        if let Some(entry) = source::silent_stream(episode, options.robot.as_ref()) {
+            let note = format!("left out, {} {} has no row between start and stop", entry.robot, entry.stream);
+            let episode = episode.manifest().episode.to_string();
+            silent.push(SourceReport { episode, rows: 0, first_episode: 0, episodes: 0, is_lossy: true, notes: vec![note] });
+            continue;
+        }
         match SourceEpisode::open(episode, options.robot.as_ref())? {
             Some(source) => sources.push(source),
             None => skipped.push(episode.manifest().episode.to_string()),
         }
     }
     let Some(first) = sources.first() else {
-        return Err(DatasetError::Nothing { reason: format!("none of {} episodes in {} fits", episodes.len(), store.root().display()) });
+        let reason = format!("none of {} episodes in {} fits", episodes.len(), store.root().display());
+        return Err(DatasetError::Nothing { reason: [vec![reason], notes_of(silent)].concat().join("; ") });
     };
     for source in &sources {
         source.shape.check_same(&source.id, &first.shape, &first.id)?;
@@ -188,10 +196,9 @@ fn export_into(
         reports.push(writer.append(source)?);
     }
     if reports.iter().all(|report| report.rows == 0) {
-        let notes: Vec<String> =
-            reports.into_iter().flat_map(|r| r.notes.into_iter().map(move |n| format!("episode {}: {n}", r.episode))).collect();
-        return Err(DatasetError::Nothing { reason: notes.join("; ") });
+        return Err(DatasetError::Nothing { reason: notes_of(reports.into_iter().chain(silent)).join("; ") });
     }
+    reports.extend(silent);
     let Totals { episodes, rows, tasks } = writer.finish()?;
     let report = LerobotReport {
         out: options.out.clone(),
@@ -209,6 +216,11 @@ fn export_into(
     publish(unfinished, &options.out)?;
     progress(LerobotProgress { done: sources.len(), total: sources.len() });
     Ok(report)
+}
+
+/// One sentence a note, with its episode.
+fn notes_of(reports: impl IntoIterator<Item = SourceReport>) -> Vec<String> {
+    reports.into_iter().flat_map(|r| r.notes.into_iter().map(move |note| format!("episode {}: {note}", r.episode))).collect()
 }
 
 /// The unfinished folder beside `out`, which must be missing or empty.

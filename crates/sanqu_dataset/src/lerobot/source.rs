@@ -162,6 +162,14 @@ impl<'a> SourceEpisode<'a> {
     }
 }
 
+/// The joint or camera stream of the wanted robot (else of all) that has no row between start and stop: a robot that was
+/// switched off, a camera that was unplugged. Nothing of such an episode can be a row of a dataset.
+pub(super) fn silent_stream<'a>(episode: &'a Episode, wanted: Option<&Id>) -> Option<&'a StreamEntry> {
+    let ours = |entry: &&StreamEntry| wanted.is_none_or(|wanted| &entry.robot == wanted);
+    let needed = |entry: &&StreamEntry| matches!(entry.stream.kind(), StreamKind::Joint | StreamKind::Camera);
+    episode.manifest().streams.iter().filter(ours).filter(needed).find(|entry| entry.rows_in_episode == 0)
+}
+
 fn mp4_path(episode: &Episode, entry: &StreamEntry) -> Result<PathBuf, DatasetError> {
     episode.file(entry, "mp4").ok_or_else(|| DatasetError::Episode {
         episode: episode.manifest().episode.to_string(),

@@ -101,6 +101,21 @@ fn a_lost_frame_splits_the_episode_and_is_said() {
 }
 
 #[test]
+fn an_episode_without_rows_does_not_stop_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let camera = |lost| vec![Camera { name: "head", phase_ns: 0, lost }];
+    let good = Recording { cameras: camera(vec![]), ..Recording::default() }.seal(&store);
+    let unplugged = Recording { cameras: camera((0..1000).collect()), number: 2, ..Recording::default() }.seal(&store);
+    let name = unplugged.manifest().episode.to_string();
+    let why = format!("episode {name}: left out, walker-s-01 camera/head has no row");
+    let report = export(&store, &[unplugged.clone(), good], &dir.path().join("set")).unwrap();
+    assert!(report.episodes == 1 && report.is_lossy() && report.to_string().contains(&why), "{report}");
+    let error = export(&store, &[unplugged], &dir.path().join("other")).unwrap_err().to_string();
+    assert!(error.contains(&why), "{error}");
+}
+
+#[test]
 fn commands_are_actions_from_the_first_one_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
