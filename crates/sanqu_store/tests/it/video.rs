@@ -97,3 +97,14 @@ fn a_film_without_parameter_sets_keeps_its_bytes_in_the_table() {
     let batch = bench.last().read(entry, None).unwrap().next().unwrap().unwrap();
     assert_eq!(batch.column_by_name("data").unwrap().as_binary::<i32>().value(3), unit(3, false, PPS));
 }
+
+#[test]
+fn parameter_sets_that_no_film_can_hold_do_not_keep_an_episode_from_being_sealed() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    frame(0, unit(0, true, &[0x68; 70_000]), true).append(&mut journal);
+    frames(20).skip(5).for_each(|message| message.append(&mut journal));
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    assert_eq!((manifest.streams[0].rows, manifest.streams[0].facts["unparsed_samples"].as_str()), (15, "1"));
+}
