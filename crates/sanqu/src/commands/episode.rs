@@ -50,7 +50,8 @@ struct Place<'a> {
 
 impl Place<'_> {
     async fn ask(&self, request: &ControlRequest) -> Result<ControlReply> {
-        Ok(send_control(self.node, &self.field.field, &self.station, request).await?)
+        let answer = send_control(self.node, &self.field.field, &self.station, request).await;
+        answer.with_context(|| format!("no recorder of field {} answers for station {}", self.field.field, self.station))
     }
 }
 

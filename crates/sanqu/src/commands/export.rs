@@ -1,7 +1,7 @@
 //! `sanqu export`: datasets out.
 
-use anyhow::{Context as _, Result, bail, ensure};
-use sanqu_dataset::LerobotOptions;
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use sanqu_dataset::{DatasetError, LerobotOptions, LerobotReport};
 use sanqu_model::Id;
 use sanqu_store::{Episode, Severity, Store};
 
@@ -28,9 +28,12 @@ pub(crate) async fn lerobot(args: &ExportLerobot) -> Result<Outcome> {
     let progress = Progress::new();
     let report = sanqu_dataset::export_lerobot(&store, &episodes, &options, &mut |step| {
         progress.show(&format!("exporting: {} of {} episodes", step.done, step.total));
-    })?;
+    })
+    .map_err(|error| advise(error, args))?;
     progress.finish();
     if args.json {
+        // A path need not be UTF-8, JSON must.
+        let report = LerobotReport { out: report.out.display().to_string().into(), ..report.clone() };
         super::print(&serde_json::to_string_pretty(&report)?)?;
     } else {
         super::print(report.to_string().trim_end())?;
@@ -39,6 +42,16 @@ pub(crate) async fn lerobot(args: &ExportLerobot) -> Result<Outcome> {
     let damaged = if args.episodes.is_empty() { super::ls::damaged(&store)? } else { Vec::new() };
     damaged.iter().for_each(|reason| super::say(&format!("warning: an episode was left out: {reason}")));
     Ok(Outcome::defects(report.is_lossy() || !damaged.is_empty()))
+}
+
+/// Where the answer is to choose a robot, says how.
+fn advise(error: DatasetError, args: &ExportLerobot) -> anyhow::Error {
+    let about_robots = match &error {
+        DatasetError::Differs { what, .. } => what == "robot model",
+        DatasetError::Episode { stream, .. } => stream == "robots",
+        _ => false,
+    };
+    if about_robots && args.robot.is_none() { anyhow!("{error}; a dataset is of one robot: name it with --robot") } else { error.into() }
 }
 
 /// Changed bytes can still be readable; nobody may train on them.

@@ -39,11 +39,11 @@ pub(crate) async fn run(args: &Record, assets: &Assets) -> Result<Outcome> {
     };
     let recorder = Recorder::start(&node, config).await?;
     // Scripts wait for this line; it names the real port.
-    super::print(&format!(
-        "recording field {name} ({stations} stations) into {}; listening on {}",
-        args.store.display(),
-        node.locators().join(" ")
-    ))?;
+    let reached = match &args.connect {
+        Some(endpoint) => format!("connected to {endpoint}"),
+        None => format!("listening on {}", node.locators().join(" ")),
+    };
+    super::print(&format!("recording field {name} ({stations} stations) into {}; {reached}", args.store.display()))?;
     stopped(stop).await;
     super::say("closing what is open and sealing; this can take a moment");
     let waiting = Waiting::new("sealing".to_owned());

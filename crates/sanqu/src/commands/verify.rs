@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome> {
     let mut reports = Vec::new();
     for path in &args.paths {
         ensure!(
-            !path.is_dir() || ["sanqu.toml", "manifest.json"].iter().any(|name| path.join(name).exists()),
+            !path.exists() || ["sanqu.toml", "manifest.json"].iter().any(|name| path.join(name).exists()),
             "{} is neither a store (no sanqu.toml in it) nor an episode (no manifest.json)",
             path.display()
         );

@@ -21,6 +21,8 @@ use topics::Role;
 
 /// The robot that bags are taken to be of when nobody says otherwise.
 pub const DEFAULT_ROBOT: &str = "kuavo-01";
+/// How the manifest of a complete import says that the episode ended.
+const ENDED_BY: &str = "import";
 
 /// How bags become episodes.
 #[derive(Clone, Debug)]
@@ -184,12 +186,14 @@ fn import_group(
     let start_ns = bags.iter().map(|bag| bag.span_ns.0).min().unwrap_or_default();
     let last_ns = bags.iter().map(|bag| bag.span_ns.1).max().unwrap_or_default();
     let episode = episode_id(bags, place, start_ns);
-    if store.episodes()?.iter().any(|known| known.manifest().episode == episode) {
+    if let Some(known) = store.episodes()?.iter().find(|known| known.manifest().episode == episode) {
         let names: Vec<&str> = bags.iter().map(|bag| bag.bag.name.as_str()).collect();
-        return Err(DatasetError::Option {
-            option: "bag",
-            reason: format!("{} is already in the store as episode {episode}", names.join(", ")),
-        });
+        let mut reason = format!("{} is already in the store as episode {episode}", names.join(", "));
+        // What a repair made of an import that was killed is only a part of the bags.
+        if known.manifest().ended_by != ENDED_BY {
+            reason.push_str(&format!(", which is incomplete; move {} out of the store and import again", known.dir().display()));
+        }
+        return Err(DatasetError::Option { option: "bag", reason });
     }
     remove_unfinished(store, episode)?;
     let start = EpisodeStart {

@@ -31,7 +31,7 @@ pub(super) fn journal(
     for surveyor in bags {
         writer.bag(surveyor, progress)?;
     }
-    writer.journal.control(&Control::Stop { stop_ns: last_ns + 1, ended_by: "import".to_owned() })?;
+    writer.journal.control(&Control::Stop { stop_ns: last_ns + 1, ended_by: super::ENDED_BY.to_owned() })?;
     Ok(writer.journal.finish()?)
 }
 

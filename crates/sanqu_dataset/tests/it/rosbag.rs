@@ -111,6 +111,19 @@ fn a_real_bag_of_kuavo_becomes_an_episode() {
 }
 
 #[test]
+fn the_rest_of_a_killed_import_is_no_complete_import() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let bags = [write(dir.path(), "a.bag", &maker().plain())];
+    import(&store, &bags).unwrap();
+    let manifest = store.find("last").unwrap().dir().join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("\"ended_by\": \"import\"", "\"ended_by\": \"recovered\"");
+    std::fs::write(&manifest, text).unwrap();
+    let error = import(&store, &bags).unwrap_err().to_string();
+    assert!(error.contains("incomplete") && error.contains("import again"), "{error}");
+}
+
+#[test]
 fn compressed_bags_hold_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
