@@ -93,6 +93,18 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_full_disk_behind_stdout_is_said() {
+    let path = golden::store();
+    let path = path.to_str().unwrap();
+    for arguments in [vec!["completions", "bash"], vec!["ls", path], vec!["sql", path, "SELECT 1 AS one"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = std::process::Command::new(env!("CARGO_BIN_EXE_sanqu")).args(&arguments).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(said.stderr).unwrap();
+        assert!(said.status.code() == Some(1) && stderr.contains("No space left"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
 fn paths_need_not_be_text() {
     use std::os::unix::ffi::OsStrExt as _;
     let folder = tempfile::tempdir().unwrap();

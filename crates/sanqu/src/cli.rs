@@ -128,7 +128,7 @@ pub(crate) struct Sim {
     pub(crate) rate: f64,
     /// Publish this recorded episode instead: id, prefix, `last`, or its folder
     #[arg(long, value_name = "EPISODE")]
-    pub(crate) from: Option<String>,
+    pub(crate) from: Option<PathBuf>,
     /// The store of `--from`
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) store: PathBuf,

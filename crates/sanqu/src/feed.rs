@@ -36,8 +36,8 @@ type Items = Box<dyn Iterator<Item = Result<FeedItem>> + Send>;
 ///
 /// # Errors
 /// When the episode cannot be read or the router does not answer.
-pub(crate) async fn run(what: &str, store: &Path, connect: &str, stop: watch::Receiver<bool>) -> Result<Outcome> {
-    let episode = find_episode(Path::new(what), store)?;
+pub(crate) async fn run(what: &Path, store: &Path, connect: &str, stop: watch::Receiver<bool>) -> Result<Outcome> {
+    let episode = find_episode(what, store)?;
     let manifest = episode.manifest();
     let first_t_ns = manifest.streams.iter().filter_map(|entry| entry.first_t_ns).min();
     let first_t_ns = first_t_ns.with_context(|| format!("episode {} has no rows to publish", manifest.episode))?;

@@ -51,7 +51,10 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Verb::Robot(Robot::Fk(args)) => robot::fk(&args),
         Verb::Config(args) => config::run(&args, &assets()?),
         Verb::Completions(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "sanqu", &mut std::io::stdout());
+            // By way of memory: the generator panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "sanqu", &mut script);
+            std::io::stdout().lock().write_all(&script).context("cannot write to stdout")?;
             Ok(Outcome::Ok)
         }
     }
