@@ -10,7 +10,7 @@ use crate::{Outcome, cargo, vulkan};
 /// When the build fails or the program cannot be started; the demo's own exit code is passed through.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let folder = cargo::program_folder()?;
-    eprintln!("xtask: building the programs; the first build compiles some thousand crates and takes a while");
+    eprintln!("xtask: building the programs; the first build compiles several hundred crates, some 15 minutes on two cores");
     cargo::build_programs()?;
     let mut demo = Command::new(folder.join("sanqu").with_extension(std::env::consts::EXE_EXTENSION));
     demo.arg("demo").args(args);
