@@ -31,10 +31,19 @@ pub(crate) fn has_clippy() -> bool {
     succeeds(Command::new("clippy-driver").arg("--version"))
 }
 
-/// Builds the programs. `--examples` adds nothing to build but makes cargo count the features of dev-dependencies, as it
+/// Builds the programs. `--examples` adds one small program and makes cargo count the features of dev-dependencies, as it
 /// does for the tests; without it `rand`, `getrandom` and all that stands on them would be compiled twice.
 pub(crate) fn build_programs() -> Outcome {
     crate::process::run(&mut cargo(&["build", "--workspace", "--lib", "--bins", "--examples"]))
+}
+
+/// Builds and runs one of the workspace's examples.
+///
+/// # Errors
+/// When it cannot be built or fails.
+pub(crate) fn run_example(name: &str) -> Outcome {
+    build_programs()?;
+    crate::process::run(&mut Command::new(program_folder()?.join("examples").join(name)))
 }
 
 /// Builds everything that there is; any compiler or clippy warning in the workspace's own crates fails. Cargo repeats the

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | deps | tidy`. Plain std, so that they build in seconds on a
+//! The project's own commands: `cargo xtask demo | test | deps | tidy | golden`. Plain std, so that they build in seconds on a
 //! machine that has nothing but the Rust toolchain.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints what it does")]
 
@@ -23,6 +23,7 @@ cargo xtask <command>
   demo [ARGS...]       build what the demo needs, get a Vulkan driver, run `sanqu demo ARGS...`
   test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, doc, conformance; --only may be repeated
   deps                 what each crate must not reach, and which libraries may exist only once
+  golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
   tidy                 file sizes, words that may not stay, ARCHITECTURE.md names every crate
 
 Environment: CARGO_TARGET_DIR (cargo's own), SANQU_CACHE (Python environments; default ~/.cache/sanqu),
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::run(rest),
         Some("test") => parts::run(rest),
         Some("deps") => borders::check(),
+        Some("golden") => cargo::run_example("make_golden"),
         Some("tidy") => tidy::check(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
