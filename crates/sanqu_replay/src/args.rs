@@ -13,7 +13,7 @@ const FILM_SECS_MAX: f64 = 3600.0;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  sanqu-replay last --store recordings/demo\n  sanqu-replay 01K8 01K9 --store recordings/demo --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png"
+    after_help = "Examples:\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png"
 )]
 pub(crate) struct Args {
     /// Episodes: folders, or with --store the beginnings of ids, or `last`
