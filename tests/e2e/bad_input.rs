@@ -135,6 +135,17 @@ fn a_truncated_bag_is_refused_and_leaves_no_episode() {
 }
 
 #[test]
+fn a_bag_of_another_kind_of_robot_is_refused() {
+    let Some(bag) = shared("a_bag_of_another_kind_of_robot_is_refused", "data/kuavo/vr_session_20250419_group1.bag") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let arguments = ["import", "rosbag", bag.to_str().unwrap(), "--store", store.to_str().unwrap(), "--robot", "walker-s-01"];
+    sanqu(arguments).exits(1).complains(&["/sensors_data_raw", "walker-s-01"]);
+    let listed = sanqu(["ls", store.to_str().unwrap(), "--json"]).exits(0).json();
+    assert!(listed["episodes"].as_array().unwrap().is_empty() && listed["open_journals"].as_array().unwrap().is_empty(), "{listed}");
+}
+
+#[test]
 fn a_newer_store_is_refused_and_untouched() {
     let (_folder, store) = store();
     let about = store.join("sanqu.toml");

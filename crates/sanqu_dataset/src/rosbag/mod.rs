@@ -210,7 +210,13 @@ fn import_group(
         recorder: format!("sanqu {}", env!("CARGO_PKG_VERSION")),
         facts: facts(bags),
     };
-    let journal = write::journal(store, &start, last_ns, bags, progress)?;
+    let journal = match write::journal(store, &start, last_ns, bags, progress) {
+        Ok(journal) => journal,
+        Err(error) => {
+            remove_unfinished(store, episode)?;
+            return Err(error);
+        }
+    };
     let manifest = seal(store, &journal, &mut |step| {
         let name = step.stream.unwrap_or_default();
         progress(RosbagProgress { stage: "seal", name, done: step.done as u64, total: step.total as u64 });
@@ -227,12 +233,11 @@ fn episode_id(bags: &[Surveyor], place: &Place, start_ns: i64) -> EpisodeId {
     EpisodeId::new(start_ns, random)
 }
 
-/// Journals of the same bags that an interrupted import left: everything in them is in the bags, too.
+/// Removes what an interrupted or refused import of the same bags left: everything in it is in the bags, too.
 fn remove_unfinished(store: &Store, episode: EpisodeId) -> Result<(), DatasetError> {
     let prefix = format!("{episode}.");
     for path in store.journals()? {
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
-            tracing::warn!(path = %path.display(), "an interrupted import of the same bags is begun again");
             std::fs::remove_file(&path).map_err(|source| DatasetError::Io { path, source })?;
         }
     }

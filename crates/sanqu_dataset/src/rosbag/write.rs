@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sanqu_model::{DetectedBy, Id, LossCause, Quantity, StreamDescription, StreamKey, StreamName};
+use sanqu_model::{DetectedBy, Id, LossCause, Quantity, RobotEntry, StreamDescription, StreamKey, StreamName};
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store};
 use sanqu_wire::{CLOCK_RECEIVER, CLOCK_ROBOT, ENCODING_ARROW, SampleHeader, encode_rows};
 
 use super::bag::{Bag, Connection, RawMessage};
 use super::survey::{Surveyed, header_of};
 use super::topics::{Role, Row};
+use super::torque;
 use super::{RosbagProgress, Surveyor};
 use crate::DatasetError;
+
+/// What the model names of 夸父 begin with; `MODEL_S45` is the one whose joints are known.
+const MODELS: &str = "kuavo";
+const MODEL_S45: &str = "kuavo-s45";
 
 /// Messages between two reports of progress.
 const PROGRESS_MESSAGES: u64 = 1000;
@@ -24,12 +29,15 @@ pub(super) fn journal(
     bags: &[Surveyor],
     progress: &mut dyn FnMut(RosbagProgress),
 ) -> Result<PathBuf, DatasetError> {
-    let Some(robot) = start.robots.first().map(|entry| entry.robot.clone()) else {
+    let Some(RobotEntry { robot, model, .. }) = start.robots.first().cloned() else {
         return Err(DatasetError::Option { option: "robot", reason: "an import needs one".to_owned() });
     };
-    let mut writer = Writer { journal: JournalWriter::create(store, start)?, field: start.field.clone(), robot, streams: BTreeMap::new() };
-    for surveyor in bags {
-        writer.bag(surveyor, progress)?;
+    let (journal, field) = (JournalWriter::create(store, start)?, start.field.clone());
+    let mut writer = Writer { journal, field, robot, model, streams: BTreeMap::new() };
+    if let Some(error) = bags.iter().find_map(|surveyor| writer.bag(surveyor, progress).err()) {
+        // The caller removes the file; how closing it went no longer matters.
+        let _ = writer.journal.finish();
+        return Err(error);
     }
     writer.journal.control(&Control::Stop { stop_ns: last_ns + 1, ended_by: super::ENDED_BY.to_owned() })?;
     Ok(writer.journal.finish()?)
@@ -39,6 +47,7 @@ struct Writer {
     journal: JournalWriter,
     field: Id,
     robot: Id,
+    model: String,
     streams: BTreeMap<&'static str, Stream>,
 }
 
@@ -120,6 +129,9 @@ impl Writer {
     fn row(&mut self, origin: &Origin<'_>, role: Role, row: Row) -> Result<(), DatasetError> {
         let name = row.stream;
         if !self.streams.contains_key(name) {
+            if role == Role::Sensors && name == "joint" {
+                self.check_robot(origin, &row)?;
+            }
             self.describe(origin, role, &row)?;
         }
         let Some(stream) = self.streams.get_mut(name) else { return Err(origin.refuse("the stream was not described")) };
@@ -151,6 +163,19 @@ impl Writer {
         let attachment: &[u8] = if numbered.is_some() { &header } else { &[] };
         let sample = Sample { key: &stream.key, encoding: ENCODING_ARROW, attachment, payload: &payload, recv_ns: origin.recv_ns };
         Ok(self.journal.append(&sample)?)
+    }
+
+    /// The bag must be of the kind of robot that it is imported for: else every joint would carry another one's name.
+    fn check_robot(&self, origin: &Origin<'_>, row: &Row) -> Result<(), DatasetError> {
+        let (robot, model) = (&self.robot, &self.model);
+        let joints = row.quantities.first().map_or(0, |quantity| quantity.elements.len());
+        if !model.starts_with(MODELS) {
+            return Err(origin.refuse(format!("a message of 夸父, but {robot} is a {model}; name the robot that was recorded")));
+        }
+        if model == MODEL_S45 && joints != torque::JOINTS {
+            return Err(origin.refuse(format!("{joints} joints, expected {} of {robot} ({model})", torque::JOINTS)));
+        }
+        Ok(())
     }
 
     fn describe(&mut self, origin: &Origin<'_>, role: Role, row: &Row) -> Result<(), DatasetError> {
