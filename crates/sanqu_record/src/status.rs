@@ -40,6 +40,9 @@ pub struct LastEpisode {
     pub rows: u64,
     /// Rows that are missing, once sealed.
     pub lost: u64,
+    /// More may be missing than `lost`: the end of a stream is not known.
+    #[serde(default)]
+    pub open_ended: bool,
     /// What went wrong.
     pub problem: Option<String>,
 }
@@ -51,6 +54,7 @@ impl LastEpisode {
             progress: EpisodeProgress::Sealed,
             rows: manifest.streams.iter().map(|stream| stream.rows).sum(),
             lost: manifest.streams.iter().map(|stream| stream.lost.total()).fold(0, u64::saturating_add),
+            open_ended: manifest.streams.iter().any(|stream| stream.lost.open_ended),
             problem: None,
         }
     }

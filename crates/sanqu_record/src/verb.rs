@@ -88,7 +88,8 @@ impl Engine {
         let episode = take.start.episode;
         let problem = take.problem().map(str::to_owned);
         let finished = take.finish(&self.config.store, stopping.stop_ns, "stop");
-        let mut last = LastEpisode { episode, progress: EpisodeProgress::Sealing, rows: 0, lost: 0, problem: problem.clone() };
+        let mut last =
+            LastEpisode { episode, progress: EpisodeProgress::Sealing, rows: 0, lost: 0, open_ended: false, problem: problem.clone() };
         let sealing = finished.map_err(|e: StoreError| format!("the journal cannot be closed: {e}")).and_then(|journal| {
             let job = Job::Seal { station: id.clone(), episode, journal };
             if self.sealer.push(job) { Ok(()) } else { Err("too many episodes wait to be sealed".to_owned()) }

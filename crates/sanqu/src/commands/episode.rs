@@ -113,7 +113,7 @@ fn verdict(last: &LastEpisode) -> Result<Outcome> {
     if last.progress == EpisodeProgress::SealFailed {
         bail!("episode {} was not sealed; its journal is kept: end the recorder and run `sanqu repair`", last.episode);
     }
-    Ok(Outcome::defects(last.lost > 0 || last.problem.is_some()))
+    Ok(Outcome::defects(last.lost > 0 || last.open_ended || last.problem.is_some()))
 }
 
 /// The station's status once `episode` is sealed, or cannot be.

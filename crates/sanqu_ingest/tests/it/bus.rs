@@ -168,15 +168,25 @@ async fn a_full_queue_counts_by_sequence() {
     for n in 0..100 {
         robot.put(&stream("joint"), 2, n, false, vec![0; 1000]).await.unwrap();
     }
-    let mut lost = 0;
-    let mut taken = 0;
+    // A heartbeat may find the queue full as well.
+    let refused_rows = || -> u64 {
+        let of_joint = bus.intake.take_refused().into_iter().filter(|refused| refused.key.stream.as_str() != "status");
+        of_joint
+            .map(|refused| {
+                assert_eq!((refused.boot, refused.key.robot.as_str()), (Some(20), "kuavo-01"));
+                refused.to_seq.unwrap() - refused.from_seq.unwrap()
+            })
+            .sum()
+    };
+    let (mut lost, mut taken) = (0, 0);
+    // Nobody takes anything out before the queue is full.
+    while lost == 0 {
+        tokio::task::yield_now().await;
+        lost += refused_rows();
+    }
     // Whatever is not in the queue is in the refusals, and the other way round.
     while lost + taken < 200 {
-        // A heartbeat may find the queue full as well.
-        for refused in bus.intake.take_refused().into_iter().filter(|refused| refused.key.stream.as_str() != "status") {
-            assert_eq!((refused.boot, refused.key.robot.as_str()), (Some(20), "kuavo-01"));
-            lost += refused.to_seq.unwrap() - refused.from_seq.unwrap();
-        }
+        lost += refused_rows();
         if let Some(sample) = bus.intake.recv_timeout(Duration::from_millis(10)).filter(|s| s.key.stream.as_str() == "joint") {
             taken += u64::from(SampleHeader::decode(&sample.attachment).unwrap().rows);
         }

@@ -66,7 +66,12 @@ pub(super) fn last_line(last: &LastEpisode) -> String {
         EpisodeProgress::Sealing => format!("episode {}: being sealed{problem}", last.episode),
         EpisodeProgress::Sealed if last.rows == 0 => format!("episode {}: sealed, without a single row{problem}", last.episode),
         EpisodeProgress::Sealed => {
-            let lost = if last.lost == 0 { "none known to be lost".to_owned() } else { format!("{} lost", last.lost) };
+            let lost = match (last.lost, last.open_ended) {
+                (0, false) => "none known to be lost".to_owned(),
+                (0, true) => "an unknown number lost at the end".to_owned(),
+                (lost, false) => format!("{lost} lost"),
+                (lost, true) => format!("{lost} or more lost"),
+            };
             format!("episode {}: sealed, {} rows, {lost}{problem}", last.episode, last.rows)
         }
         EpisodeProgress::SealFailed => format!("episode {}: not sealed{problem}", last.episode),
@@ -93,10 +98,11 @@ mod tests {
     #[test]
     fn the_last_episode_is_one_sentence() {
         let episode = EpisodeId::new(0, 0);
-        let line = |progress, rows, lost| last_line(&LastEpisode { episode, progress, rows, lost, problem: None });
+        let line = |progress, rows, lost| last_line(&LastEpisode { episode, progress, rows, lost, open_ended: lost == 7, problem: None });
         assert!(line(EpisodeProgress::Sealing, 0, 0).ends_with("being sealed"));
         assert!(line(EpisodeProgress::Sealed, 5, 0).ends_with("5 rows, none known to be lost"));
         assert!(line(EpisodeProgress::Sealed, 5, 2).ends_with("5 rows, 2 lost"));
+        assert!(line(EpisodeProgress::Sealed, 5, 7).ends_with("5 rows, 7 or more lost"));
         assert!(line(EpisodeProgress::Sealed, 0, 0).ends_with("without a single row"));
     }
 }
