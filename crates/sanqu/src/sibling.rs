@@ -18,14 +18,25 @@ pub(crate) fn find(program: &str) -> Result<PathBuf> {
     if beside.is_file() {
         return Ok(beside);
     }
-    let on_path = std::env::var_os("PATH")
-        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file()));
-    match on_path {
+    match on_path(program) {
         Some(file) => Ok(file),
         None => bail!(
             "the program {program} is neither beside sanqu nor on PATH; build it with `cargo build --bin {program}` or install it with `cargo install --path crates/{}`",
             program.replace('-', "_")
         ),
+    }
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// How the user can start this program again: by its name where it is on `PATH`, else by its file.
+pub(crate) fn own_name() -> String {
+    match (on_path("sanqu"), std::env::current_exe()) {
+        (None, Ok(file)) => file.display().to_string(),
+        _ => "sanqu".to_owned(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::cli::Demo;
 use crate::commands::{info, print, say, verify};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
+use crate::sibling;
 use crate::signals::stop_on_signal;
 
 /// The field that the demo plays on.
@@ -166,7 +167,7 @@ fn finish(args: &Demo, made: &Made, recorded: &[Manifest]) -> Result<()> {
         });
         return print(&serde_json::to_string_pretty(&summary)?);
     }
-    let store = made.store.display();
+    let (store, sanqu) = (made.store.display(), sibling::own_name());
     let mut lines = vec![String::new(), "made".to_owned(), format!("  store    {store}  ({} episodes)", recorded.len())];
     lines.extend(made.datasets.iter().map(|path| format!("  LeRobot  {}", path.display())));
     lines.extend(made.live.iter().map(|path| format!("  live     {}", path.display())));
@@ -174,13 +175,13 @@ fn finish(args: &Demo, made: &Made, recorded: &[Manifest]) -> Result<()> {
     lines.extend([
         String::new(),
         "try next".to_owned(),
-        format!("  sanqu sql {store} \"SELECT robot, stream, rows, expected, received, lost FROM streams\""),
-        format!("  sanqu info last --store {store}"),
-        format!("  sanqu verify {store}"),
-        format!("  sanqu replay last --store {store}"),
+        format!("  {sanqu} sql {store} \"SELECT robot, stream, rows, expected, received, lost FROM streams\""),
+        format!("  {sanqu} info last --store {store}"),
+        format!("  {sanqu} verify {store}"),
+        format!("  {sanqu} replay last --store {store}"),
     ]);
     if let Some(live) = &made.live {
-        lines.push(format!("  rerun {}", live.display()));
+        lines.push(format!("  rerun {}    (pip install rerun-sdk==0.36.3)", live.display()));
     }
     print(&lines.join("\n"))
 }
