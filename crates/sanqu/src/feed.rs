@@ -2,7 +2,8 @@
 //!
 //! Samples are sent at the pace at which they were captured. Their capture times are moved by one constant, so that the
 //! first of them is now: a recorder that listens cuts episodes by capture time, and its clock runs today. Every stream
-//! says in its facts which episode it is from and by how much it was moved.
+//! says in its facts which episode it is from, by how much it was moved, and how many rows the recording had lost: rows are
+//! numbered afresh, so that a new recording of them cannot see those gaps.
 
 use std::iter::Peekable;
 use std::path::Path;
@@ -22,6 +23,7 @@ use sanqu_store::mp4::Mp4Reader;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::commands::sim::fresh_boot;
 use crate::commands::{find_episode, print, say};
 use crate::outcome::Outcome;
 
@@ -43,6 +45,9 @@ pub(crate) async fn run(what: &Path, store: &Path, connect: &str, stop: watch::R
     let first_t_ns = first_t_ns.with_context(|| format!("episode {} has no rows to publish", manifest.episode))?;
     let shift_ns = now_ns() + LEAD_NS - first_t_ns;
     say(&format!("publishing episode {} on {connect}; capture times moved by {shift_ns} ns", manifest.episode));
+    for entry in manifest.streams.iter().filter(|entry| is_incomplete(entry)) {
+        say(&format!("warning: {} {} is published without the rows that the recording lost ({})", entry.robot, entry.stream, lost(entry)));
+    }
     let mut running = JoinSet::new();
     for robot in &manifest.robots {
         let entries: Vec<&StreamEntry> = manifest.streams.iter().filter(|entry| entry.robot == robot.robot).collect();
@@ -65,18 +70,29 @@ async fn publish(
     stop: watch::Receiver<bool>,
 ) -> Result<String> {
     let node = Node::client(&connect).await?;
-    let boot = u64::try_from(now_ns()).unwrap_or(0) & ((1 << 53) - 1);
-    let publisher = RobotPublisher::declare(&node, &field, &robot, boot, descriptions).await?;
+    let publisher = RobotPublisher::declare(&node, &field, &robot, fresh_boot(), descriptions).await?;
     let report = EpisodeFeed::new(items).run(&publisher, stop).await?;
     publisher.close().await?;
     node.close().await?;
     Ok(format!("{robot}: {report}"))
 }
 
+fn is_incomplete(entry: &StreamEntry) -> bool {
+    entry.lost.total() > 0 || entry.lost.open_ended
+}
+
+fn lost(entry: &StreamEntry) -> String {
+    let more = if entry.lost.open_ended { " or more" } else { "" };
+    format!("{}{more}", entry.lost.total())
+}
+
 fn describe(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> StreamDescription {
     let mut facts = entry.facts.clone();
     facts.insert("published_from".to_owned(), episode.manifest().episode.to_string());
     facts.insert("capture_times_moved_by_ns".to_owned(), shift_ns.to_string());
+    if is_incomplete(entry) {
+        facts.insert("rows_lost_in_source".to_owned(), lost(entry));
+    }
     StreamDescription {
         stream: entry.stream.clone(),
         encoding: entry.encoding.clone(),

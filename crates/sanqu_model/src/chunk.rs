@@ -20,7 +20,7 @@ pub const VIDEO_DATA: &str = "data";
 /// Column of camera chunks: whether decoding can begin here.
 pub const VIDEO_KEYFRAME: &str = "keyframe";
 
-/// Rows of one stream: the only telemetry type that crosses crates.
+/// Rows of one stream with their times and numbers: what decoding a payload gives, whatever the stream.
 ///
 /// The batch has `t` and `t_recv` (Timestamp ns, UTC), `seq` (UInt64) and `run` (UInt32), in this order, none of them
 /// null, then the stream's own columns: `FixedSizeList<T; n>` for each [`Quantity`], or `keyframe` (Boolean) and `data`

@@ -1,7 +1,7 @@
 //! The words of sanqu: ids, keys, time, stream schemas, [`Chunk`], manifest, loss ledger, field configuration.
 //!
 //! Everything here is plain data. This crate does no IO and knows neither zenoh nor Parquet; every other crate speaks
-//! in its types. [`Chunk`] is the only telemetry type that crosses a crate border.
+//! in its types. There are no structs for messages: telemetry is Arrow columns, and a [`Chunk`] is some rows of a stream.
 
 mod chunk;
 mod error;

@@ -148,7 +148,11 @@ fn verify_episode(dir: &Path, report: &mut VerifyReport) {
         report.damage(&dir.join(DECISIONS_FILE), None, &error);
     }
     let known: BTreeSet<&str> = manifest.streams.iter().flat_map(|s| &s.files).chain(&manifest.files).map(|f| f.name.as_str()).collect();
-    for name in files::names(dir).unwrap_or_default() {
+    let names = match files::names(dir) {
+        Ok(names) => names,
+        Err(error) => return report.damage(dir, None, &error),
+    };
+    for name in names {
         if !known.contains(name.as_str()) && ![MANIFEST_FILE, DECISIONS_FILE, "derived"].contains(&name.as_str()) {
             report.add(Severity::Note, &dir.join(&name), None, "the manifest does not name this file");
         }

@@ -11,7 +11,7 @@ mod record;
 mod repair;
 mod replay;
 mod robot;
-mod sim;
+pub(crate) mod sim;
 mod sql;
 mod verify;
 

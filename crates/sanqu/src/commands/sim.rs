@@ -73,10 +73,14 @@ pub(crate) async fn start(
     };
     let node = Node::client(connect).await?;
     let sim = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {}", robot.id))?;
-    // Any number that another start of this robot will not have; 53 bits survive every JSON reader.
-    let boot = u64::try_from(now_ns()).unwrap_or(0) & ((1 << 53) - 1);
-    let publisher = RobotPublisher::declare(&node, &field.field, &robot.id, boot, sim.descriptions()).await?;
+    let publisher = RobotPublisher::declare(&node, &field.field, &robot.id, fresh_boot(), sim.descriptions()).await?;
     Ok(Running { node, publisher, robot: sim })
+}
+
+/// A boot id that another start of this robot will not have: the nanoseconds of now, as far as 53 bits hold them (so many
+/// survive every JSON reader).
+pub(crate) fn fresh_boot() -> u64 {
+    now_ns().cast_unsigned() & ((1 << 53) - 1)
 }
 
 impl Running {

@@ -50,9 +50,9 @@ impl Field {
             if *stop.borrow() {
                 return Ok(());
             }
-            for station in &self.stations {
-                let task =
-                    self.config.tasks.get(self.stations.iter().position(|other| other == station).unwrap_or(0)).map(|task| task.id.clone());
+            // The demo's field lists its tasks in the order of its robots.
+            for (index, station) in self.stations.iter().enumerate() {
+                let task = self.config.tasks.get(index).map(|task| task.id.clone());
                 let reply = self.send(station, Verb::Start, task).await?;
                 say(&format!("{station}: {}", reply.message));
             }

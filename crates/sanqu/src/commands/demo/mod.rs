@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sanqu_dataset::LerobotOptions;
+use sanqu_dataset::{LerobotOptions, LerobotReport};
 use sanqu_ingest::Node;
 use sanqu_model::{FieldConfig, Manifest, RobotConfig};
 use sanqu_store::{Episode, Store};
@@ -55,9 +55,11 @@ pub(crate) async fn run(args: &Demo, assets: &Assets) -> Result<Outcome> {
         bail!("stopped by a signal; the store {} is valid and holds {} episodes", made.store.display(), recorded.len());
     }
     let store = Store::open(&made.store)?;
-    let defects = prove(&store, &recorded, args.json)?;
+    let mut defects = prove(&store, &recorded, args.json)?;
     for robot in &robots {
-        made.datasets.push(export(&store, robot, &out)?);
+        let report = export(&store, robot, &out)?;
+        defects |= report.is_lossy();
+        made.datasets.push(report.out);
     }
     if !args.no_replay {
         made.pictures = views::render(&store, assets, &robots, &out, stop.clone()).await?;
@@ -114,7 +116,7 @@ async fn record(stage: &Stage<'_>, made: &mut Made, live: Option<PathBuf>, stop:
     for report in reports? {
         say(&report.to_string());
     }
-    let _ = recorded?;
+    recorded?;
     let store = Store::open(&made.store)?;
     Ok(store.episodes()?.iter().map(|episode| episode.manifest().clone()).collect())
 }
@@ -136,19 +138,19 @@ fn prove(store: &Store, recorded: &[Manifest], quiet: bool) -> Result<bool> {
 }
 
 /// One LeRobot dataset a robot.
-fn export(store: &Store, robot: &RobotConfig, out: &Path) -> Result<PathBuf> {
+fn export(store: &Store, robot: &RobotConfig, out: &Path) -> Result<LerobotReport> {
     let of_robot = |episode: &Episode| episode.manifest().robots.iter().any(|entry| entry.robot == robot.id);
     let episodes: Vec<Episode> = store.episodes()?.into_iter().filter(of_robot).collect();
     let folder = out.join("lerobot").join(robot.id.as_str());
     std::fs::create_dir_all(out.join("lerobot")).with_context(|| format!("cannot create {}", out.join("lerobot").display()))?;
-    let options = LerobotOptions { out: folder.clone(), fps: 30, robot: Some(robot.id.clone()) };
+    let options = LerobotOptions { out: folder, fps: 30, robot: Some(robot.id.clone()) };
     let progress = Progress::new();
     let report = sanqu_dataset::export_lerobot(store, &episodes, &options, &mut |step| {
         progress.show(&format!("exporting: {} of {} episodes", step.done, step.total));
     })?;
     progress.finish();
     say(&format!("LeRobot dataset {}", report.to_string().trim_end()));
-    Ok(folder)
+    Ok(report)
 }
 
 /// The summary and what to try next.
