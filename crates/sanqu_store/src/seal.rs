@@ -7,7 +7,6 @@ mod content;
 mod entry;
 mod film;
 mod plan;
-mod ranges;
 mod side;
 mod stats;
 mod table;

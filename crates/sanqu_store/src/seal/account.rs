@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use sanqu_model::{DetectedBy, LossCause};
-
-use super::ranges::Ranges;
+use sanqu_model::{DetectedBy, LossCause, SeqRanges};
 
 /// Everything the journal says about one boot of one stream.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +12,7 @@ pub(super) struct Evidence {
     /// One past the last sequence ever sent, where the robot says so (final count or its last-sample flag).
     pub(super) final_seq: Option<u64>,
     /// Rows that arrived whole.
-    pub(super) received: Ranges,
+    pub(super) received: SeqRanges,
     /// Rows that arrived, but cannot be read.
     pub(super) corrupt: Vec<Corrupt>,
     /// What the recorder knows to be missing.
