@@ -1,9 +1,9 @@
-use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::Disk;
 use crate::error::IoContext;
 use crate::{StoreError, files};
 
@@ -36,17 +36,17 @@ pub enum DecisionKind {
     Outcome,
 }
 
-pub(crate) fn append(dir: &Path, decision: &Decision) -> Result<(), StoreError> {
+pub(crate) fn append(disk: &Disk, dir: &Path, decision: &Decision) -> Result<(), StoreError> {
     let path = dir.join(DECISIONS_FILE);
     let mut line = serde_json::to_string(decision).map_err(|e| StoreError::damaged(&path, e))?;
     line.push('\n');
-    let complete_bytes = read_if_there(&path)?.map_or(0, |text| text.rfind('\n').map_or(0, |end| end + 1));
-    let mut file = File::options().create(true).append(true).open(&path).at("open", &path)?;
+    let complete_bytes = read_if_there(&path)?.map_or(0, |text| text.rfind('\n').map_or(0, |end| end + 1)) as u64;
+    let mut file = disk.open_or_create(&path)?;
     // A crash may have left half a line, which nobody was told is there: it must not swallow this one.
-    file.set_len(complete_bytes as u64).at("write", &path)?;
+    file.set_len(complete_bytes).and_then(|()| file.seek(SeekFrom::Start(complete_bytes))).at("write", &path)?;
     file.write_all(line.as_bytes()).at("write", &path)?;
     file.sync_all().at("sync", &path)?;
-    files::sync_dir(dir)
+    disk.sync_dir(dir)
 }
 
 pub(crate) fn read(dir: &Path) -> Result<Vec<Decision>, StoreError> {

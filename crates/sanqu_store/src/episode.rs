@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sanqu_model::{Id, Manifest, StreamEntry, T};
 
+use crate::disk::Disk;
 use crate::error::IoContext;
 use crate::{Decision, Series, StoreError, decision, files, store};
 
@@ -28,6 +29,7 @@ const BATCH_ROWS: usize = 8192;
 pub struct Episode {
     dir: PathBuf,
     manifest: Manifest,
+    disk: Disk,
 }
 
 impl Episode {
@@ -36,7 +38,13 @@ impl Episode {
     /// # Errors
     /// [`StoreError::Io`] without a manifest, [`StoreError::NewerFormat`], [`StoreError::Damaged`] naming line and column.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { dir: dir.to_path_buf(), manifest: read_manifest(&dir.join(MANIFEST_FILE))? })
+        Ok(Self { dir: dir.to_path_buf(), manifest: read_manifest(&dir.join(MANIFEST_FILE))?, disk: Disk::default() })
+    }
+
+    /// The same episode, written through another disk.
+    pub(crate) fn on(mut self, disk: &Disk) -> Self {
+        self.disk = disk.clone();
+        self
     }
 
     /// The folder.
@@ -119,7 +127,7 @@ impl Episode {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn append_decision(&self, decision: &Decision) -> Result<(), StoreError> {
-        decision::append(&self.dir, decision)
+        decision::append(&self.disk, &self.dir, decision)
     }
 
     fn parquet(&self, entry: &StreamEntry) -> Result<PathBuf, StoreError> {

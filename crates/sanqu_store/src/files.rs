@@ -8,6 +8,7 @@ use sanqu_model::FileEntry;
 use sha2::{Digest, Sha256};
 
 use crate::StoreError;
+use crate::disk::Disk;
 use crate::error::IoContext;
 
 /// The largest text file (manifest, decisions, store file) that is read, in bytes.
@@ -15,29 +16,19 @@ pub(crate) const TEXT_BYTES_MAX: u64 = 64 << 20;
 
 const READ_BYTES: usize = 1 << 20;
 
-/// Makes a folder's entries durable.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir).and_then(|f| f.sync_all()).at("sync", dir)
-}
-
-/// Makes a written file durable.
-pub(crate) fn sync_file(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|f| f.sync_all()).at("sync", path)
-}
-
 /// Writes a small file beside its place, then moves it there: readers see the old or the new content, never a part.
-pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write_atomic(disk: &Disk, path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let temporary = PathBuf::from(name);
-    write_synced(&temporary, content)?;
-    fs::rename(&temporary, path).at("rename", &temporary)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    write_synced(disk, &temporary, content)?;
+    disk.rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), |parent| disk.sync_dir(parent))
 }
 
 /// Writes a file and makes its content durable.
-pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = File::create(path).at("create", path)?;
+pub(crate) fn write_synced(disk: &Disk, path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let mut file = disk.create(path)?;
     file.write_all(content).at("write", path)?;
     file.sync_all().at("sync", path)
 }

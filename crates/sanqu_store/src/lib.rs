@@ -3,11 +3,12 @@
 //! A recorder appends samples verbatim to a [`JournalWriter`] (MCAP). When the episode ends, [`seal`] decodes the journal
 //! once, accounts for every row, writes Parquet and MP4, reads them back and only then removes the journal. [`Episode`],
 //! [`Series`] and [`Cursor`] read what was sealed; [`verify`] proves that it is still whole; [`repair`] seals what a crash
-//! left behind. This crate knows no bus and runs no threads.
+//! left behind. Every change on the disk goes through [`disk`]. This crate knows no bus and runs no threads.
 
 mod control;
 mod decision;
 mod describe;
+pub mod disk;
 mod episode;
 mod error;
 mod files;

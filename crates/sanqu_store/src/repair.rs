@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use sanqu_model::{EpisodeId, Manifest};
 
-use crate::error::IoContext;
 use crate::{Store, StoreError, StoreLock, files, journal, seal, store};
 
 /// What [`repair`] did with one journal or folder.
@@ -42,11 +40,11 @@ pub fn repair_under(store: &Store, _lock: &StoreLock) -> Result<Vec<Repaired>, S
     }
     let mut repaired = Vec::new();
     for path in store.unfinished_folders()? {
-        repaired.push(remove_unfinished(path, &journals)?);
+        repaired.push(remove_unfinished(store, path, &journals)?);
     }
     for name in files::names(&store.root().join("robots"))?.into_iter().filter(|name| name.ends_with(store::UNFINISHED)) {
         let path = store.root().join("robots").join(name);
-        fs::remove_dir_all(&path).at("remove", &path)?;
+        store.disk().remove_dir_all(&path)?;
         repaired.push(Repaired {
             path,
             episode: None,
@@ -68,11 +66,11 @@ pub fn repair_under(store: &Store, _lock: &StoreLock) -> Result<Vec<Repaired>, S
 }
 
 /// An unfinished folder is only a copy, as long as its journal is there.
-fn remove_unfinished(path: PathBuf, journals: &BTreeMap<EpisodeId, PathBuf>) -> Result<Repaired, StoreError> {
+fn remove_unfinished(store: &Store, path: PathBuf, journals: &BTreeMap<EpisodeId, PathBuf>) -> Result<Repaired, StoreError> {
     let episode = store::parse_folder(&path.with_extension(""));
     let detail = if episode.is_some_and(|episode| journals.contains_key(&episode)) {
-        fs::remove_dir_all(&path).at("remove", &path)?;
-        path.parent().map_or(Ok(()), |parent: &Path| files::sync_dir(parent))?;
+        store.disk().remove_dir_all(&path)?;
+        path.parent().map_or(Ok(()), |parent: &Path| store.disk().sync_dir(parent))?;
         "removed: a seal that was not finished; its journal is sealed again".to_owned()
     } else {
         "kept: a seal that was not finished, and its journal is gone".to_owned()

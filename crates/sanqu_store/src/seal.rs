@@ -13,7 +13,6 @@ mod table;
 mod write;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,8 +25,8 @@ use sanqu_model::{FORMAT_VERSION, FileEntry, LossRow, Manifest, StreamEntry, Str
 use stats::{ClockPair, Stats};
 use table::Digest;
 
+use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};
-use crate::error::IoContext;
 use crate::journal::{self, Index, StreamIndex};
 use crate::store::UNFINISHED;
 use crate::{Control, EpisodeStart, Store, StoreError, files};
@@ -98,18 +97,18 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
         check_sealed(&folder, &journal_sha256)?
     } else {
         let dir = unfinished(&folder);
-        Sealing { index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(|_| {
+        Sealing { disk: store.disk(), index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(|_| {
             // Half an episode is of no use, and on a full disk it takes the room that recording needs.
-            let _ = fs::remove_dir_all(&dir);
+            let _ = store.disk().remove_dir_all(&dir);
         })?
     };
     drop(index);
     // Also when it was sealed by a program that was killed right after: the name must be there before the journal goes.
-    sync_parents(&folder)?;
+    sync_parents(store.disk(), &folder)?;
     for path in &segments {
-        fs::remove_file(path).at("remove", path)?;
+        store.disk().remove_file(path)?;
     }
-    files::sync_dir(&store.journal_folder())?;
+    store.disk().sync_dir(&store.journal_folder())?;
     Ok(manifest)
 }
 
@@ -138,6 +137,7 @@ fn check_sealed(folder: &Path, journal_sha256: &BTreeMap<String, String>) -> Res
 
 /// One seal under way.
 struct Sealing<'a> {
+    disk: &'a Disk,
     index: &'a Index,
     start: EpisodeStart,
     journal_sha256: BTreeMap<String, String>,
@@ -162,13 +162,13 @@ struct Sealed {
 impl Sealing<'_> {
     fn run(self, folder: &Path, progress: Progress<'_>) -> Result<Manifest, StoreError> {
         let parent = folder.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).at("create", parent)?;
+        self.disk.create_dir_all(parent)?;
         if self.dir.exists() {
-            fs::remove_dir_all(&self.dir).at("remove", &self.dir)?;
+            self.disk.remove_dir_all(&self.dir)?;
         }
-        fs::create_dir(&self.dir).at("create", &self.dir)?;
+        self.disk.create_dir(&self.dir)?;
         let (stop_ns, ended_by) = self.end();
-        let mut unparsed = Unparsed::new(self.dir.join("unparsed.mcap"));
+        let mut unparsed = Unparsed::new(self.disk.clone(), self.dir.join("unparsed.mcap"));
         let keys = plan::streams(self.index, &self.start);
         let (mut sealed, mut asides) = (Vec::new(), 0);
         for (done, key) in keys.iter().enumerate() {
@@ -190,9 +190,9 @@ impl Sealing<'_> {
         }
         let at = |name: &str| self.dir.join(name);
         for (name, digest) in [
-            ("clocks.parquet", side::write_clocks(&at("clocks.parquet"), &streams)?),
-            ("events.parquet", side::write_events(&at("events.parquet"), &self.index.controls)?),
-            ("loss.parquet", side::write_loss(&at("loss.parquet"), &ledger)?),
+            ("clocks.parquet", side::write_clocks(self.disk, &at("clocks.parquet"), &streams)?),
+            ("events.parquet", side::write_events(self.disk, &at("events.parquet"), &self.index.controls)?),
+            ("loss.parquet", side::write_loss(self.disk, &at("loss.parquet"), &ledger)?),
         ] {
             proofs.push((name.to_owned(), Proof::Table(digest)));
         }
@@ -211,9 +211,9 @@ impl Sealing<'_> {
         let manifest = self.manifest(stop_ns, ended_by, streams.into_iter().map(|(entry, _)| entry).collect(), unparsed.is_some())?;
         let path = at(MANIFEST_FILE);
         let text = canonical_json(&manifest).map_err(|e| StoreError::damaged(&path, e))?;
-        files::write_synced(&path, text.as_bytes())?;
-        files::sync_dir(&self.dir)?;
-        fs::rename(&self.dir, folder).at("rename", &self.dir)?;
+        files::write_synced(self.disk, &path, text.as_bytes())?;
+        self.disk.sync_dir(&self.dir)?;
+        self.disk.rename(&self.dir, folder)?;
         Ok(manifest)
     }
 
@@ -244,7 +244,7 @@ impl Sealing<'_> {
         let encoding = plan::encoding(stream, description);
         let mut stats = Stats::new(self.start.start_ns..stop_ns);
         let rate_hz = description.map(|d| d.rate_hz).filter(|rate| *rate > 0.0).unwrap_or_else(|| estimated_rate_hz(stream, &plan));
-        let source = write::Source { index: self.index, key: &key, stream, plan: &plan, rate_hz };
+        let source = write::Source { disk: self.disk, index: self.index, key: &key, stream, plan: &plan, rate_hz };
         let stem = format!("{}.{}", key.robot, key.stream.file_stem());
         let (parquet, mp4) = (format!("{stem}.parquet"), format!("{stem}.mp4"));
         let proof = match &plan.form {
@@ -315,6 +315,6 @@ fn estimated_rate_hz(stream: &StreamIndex, plan: &plan::Plan) -> f64 {
 }
 
 /// Makes the new folder's name durable, and those of the date and station folders, which may be new as well.
-fn sync_parents(folder: &Path) -> Result<(), StoreError> {
-    folder.ancestors().skip(1).take(3).try_for_each(files::sync_dir)
+fn sync_parents(disk: &Disk, folder: &Path) -> Result<(), StoreError> {
+    folder.ancestors().skip(1).take(3).try_for_each(|above| disk.sync_dir(above))
 }

@@ -1,8 +1,10 @@
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::disk::Disk;
 use crate::error::IoContext;
 use crate::{StoreError, files};
 
@@ -12,7 +14,7 @@ const FILES_MAX: usize = 4096;
 const DEPTH_MAX: usize = 8;
 
 /// See [`crate::Store::snapshot_robot`].
-pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
+pub(crate) fn take(disk: &Disk, robots: &Path, source: &Path) -> Result<String, StoreError> {
     let found = list(source)?;
     let hash = hash_files(&found)?;
     let target = robots.join(&hash);
@@ -21,19 +23,24 @@ pub(crate) fn take(robots: &Path, source: &Path) -> Result<String, StoreError> {
     }
     let unfinished = robots.join(format!("{hash}{}", crate::store::UNFINISHED));
     if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).at("remove", &unfinished)?;
+        disk.remove_dir_all(&unfinished)?;
     }
     for (name, path) in &found {
         let copy = unfinished.join(name);
         let folder = copy.parent().unwrap_or(&unfinished);
-        fs::create_dir_all(folder).at("create", folder)?;
-        fs::copy(path, &copy).at("copy", path)?;
-        files::sync_file(&copy)?;
-        files::sync_dir(folder)?;
+        disk.create_dir_all(folder)?;
+        let mut from = File::open(path).at("open", path)?;
+        let mut to = disk.create(&copy)?;
+        io::copy(&mut from, &mut to).at("copy", &copy)?;
+        to.sync_all().at("sync", &copy)?;
     }
-    files::sync_dir(&unfinished)?;
-    fs::rename(&unfinished, &target).at("rename", &unfinished)?;
-    files::sync_dir(robots)?;
+    // Every folder, also those that hold folders only.
+    let mut folders: Vec<&Path> = found.iter().filter_map(|(name, _)| Path::new(name).parent()).flat_map(Path::ancestors).collect();
+    folders.sort();
+    folders.dedup();
+    folders.iter().try_for_each(|folder| disk.sync_dir(&unfinished.join(folder)))?;
+    disk.rename(&unfinished, &target)?;
+    disk.sync_dir(robots)?;
     Ok(hash)
 }
 

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use sanqu_model::{EpisodeId, FORMAT_VERSION, Id, Manifest, date_in_zone};
 use serde::{Deserialize, Serialize};
 
-use crate::error::IoContext;
+use crate::disk::Disk;
 use crate::{Episode, StoreError, StoreLock, files, journal};
 
 /// Suffix of a folder that is still being written.
@@ -19,6 +18,7 @@ const STORE_FILE: &str = "sanqu.toml";
 pub struct Store {
     root: PathBuf,
     about: About,
+    disk: Disk,
 }
 
 /// `sanqu.toml`. Unknown keys are accepted, because a later program may add some within the same format version.
@@ -48,26 +48,45 @@ impl Store {
     /// # Errors
     /// As [`Store::open`]; [`StoreError::OtherField`] when the folder is another field's store.
     pub fn open_or_create(root: &Path, field: &Id, time_zone: &str) -> Result<Self, StoreError> {
+        Self::open_or_create_on(Disk::default(), root, field, time_zone)
+    }
+
+    /// As [`Store::open_or_create`], on a disk that tests watch.
+    ///
+    /// # Errors
+    /// As [`Store::open_or_create`].
+    pub fn open_or_create_on(disk: Disk, root: &Path, field: &Id, time_zone: &str) -> Result<Self, StoreError> {
         let path = root.join(STORE_FILE);
         if !path.exists() {
             date_in_zone(0, time_zone)?;
-            fs::create_dir_all(root).at("create", root)?;
+            let missing: Vec<&Path> = root.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+            disk.create_dir_all(root)?;
+            for above in missing.iter().filter_map(|made| made.parent()) {
+                disk.sync_dir(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+            }
             let about = About { format_version: FORMAT_VERSION, field: field.clone(), time_zone: time_zone.to_owned() };
             let text = toml::to_string(&about).map_err(|e| StoreError::damaged(&path, e))?;
-            files::write_atomic(&path, text.as_bytes())?;
+            files::write_atomic(&disk, &path, text.as_bytes())?;
         }
-        let store = Self::open(root)?;
+        let store = Self::open(root)?.on(disk);
         if &store.about.field != field {
             let (expected, found) = (field.to_string(), store.about.field.to_string());
             return Err(StoreError::OtherField { path, expected, found });
         }
         for folder in ["journals", "episodes", "robots"] {
             let folder = root.join(folder);
-            fs::create_dir_all(&folder).at("create", &folder)?;
+            store.disk.create_dir_all(&folder)?;
         }
         // The first journal is only as durable as the folder that it is in.
-        files::sync_dir(root)?;
+        store.disk.sync_dir(root)?;
         Ok(store)
+    }
+
+    /// The same store, written through another disk.
+    #[must_use]
+    pub fn on(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
     }
 
     /// Opens a store. Nothing is written.
@@ -87,7 +106,7 @@ impl Store {
         check_version(&path, format_version)?;
         let about: About = toml::from_str(&text).map_err(|e| StoreError::damaged(&path, e))?;
         date_in_zone(0, &about.time_zone)?;
-        Ok(Self { root: root.to_path_buf(), about })
+        Ok(Self { root: root.to_path_buf(), about, disk: Disk::default() })
     }
 
     /// The store's folder.
@@ -110,7 +129,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] naming who writes.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
-        StoreLock::take(&self.root)
+        StoreLock::take(&self.disk, &self.root)
     }
 
     /// The journal segments that are not yet sealed, sorted by episode and segment.
@@ -136,7 +155,7 @@ impl Store {
     pub fn episodes(&self) -> Result<Vec<Episode>, StoreError> {
         let mut episodes = Vec::new();
         for dir in self.episode_folders()? {
-            match Episode::open(&dir) {
+            match self.open_episode(&dir) {
                 Ok(episode) => episodes.push(episode),
                 Err(error) => tracing::error!(%error, "episode left out"),
             }
@@ -177,7 +196,7 @@ impl Store {
     pub fn find(&self, id_prefix_or_last: &str) -> Result<Episode, StoreError> {
         let none = || StoreError::NoEpisode { root: self.root.clone(), wanted: id_prefix_or_last.to_owned() };
         if id_prefix_or_last == "last" {
-            return newest(self.episode_folders()?).ok_or_else(none);
+            return self.newest(self.episode_folders()?).ok_or_else(none);
         }
         let prefix = id_prefix_or_last.to_ascii_uppercase();
         // By the folders' names: a store of many episodes has far too many manifests to read for one.
@@ -187,7 +206,7 @@ impl Store {
         found.sort();
         match found.as_slice() {
             [] => Err(none()),
-            [(_, dir)] => Episode::open(dir),
+            [(_, dir)] => self.open_episode(dir),
             several => {
                 let candidates = several.iter().map(|(episode, _)| episode.to_string()).collect();
                 Err(StoreError::Ambiguous { wanted: id_prefix_or_last.to_owned(), candidates })
@@ -205,7 +224,7 @@ impl Store {
             let station = dir.parent().and_then(Path::file_name).map(OsString::from).unwrap_or_default();
             stations.entry(station).or_default().push(dir);
         }
-        Ok(stations.into_values().filter_map(newest).collect())
+        Ok(stations.into_values().filter_map(|folders| self.newest(folders)).collect())
     }
 
     /// Copies a robot description (URDF, `drives.toml`, meshes) into `robots/<hash>/` unless it is there, and returns the
@@ -214,12 +233,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`]; [`StoreError::Damaged`] when the folder holds no file or far too many.
     pub fn snapshot_robot(&self, folder: &Path) -> Result<String, StoreError> {
-        crate::snapshot::take(&self.root.join("robots"), folder)
+        crate::snapshot::take(&self.disk, &self.root.join("robots"), folder)
     }
 
     /// The folder of a description snapshot.
     pub fn robot_folder(&self, hash: &str) -> PathBuf {
         self.root.join("robots").join(hash)
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     pub(crate) fn journal_folder(&self) -> PathBuf {
@@ -230,6 +253,16 @@ impl Store {
     pub(crate) fn episode_folder(&self, episode: EpisodeId, station: &Id, start_ns: i64) -> Result<PathBuf, StoreError> {
         let date = date_in_zone(start_ns, &self.about.time_zone)?;
         Ok(self.root.join("episodes").join(format!("date={date}")).join(format!("station={station}")).join(episode.to_string()))
+    }
+
+    fn open_episode(&self, dir: &Path) -> Result<Episode, StoreError> {
+        Ok(Episode::open(dir)?.on(&self.disk))
+    }
+
+    /// The newest episode whose manifest can be read.
+    fn newest(&self, mut folders: Vec<PathBuf>) -> Option<Episode> {
+        folders.sort_by_key(|dir| parse_folder(dir));
+        folders.iter().rev().find_map(|dir| self.open_episode(dir).inspect_err(|error| tracing::error!(%error, "episode left out")).ok())
     }
 
     /// Folders named as sealed episodes, whether or not they can be read.
@@ -256,12 +289,6 @@ impl Store {
         }
         Ok(found)
     }
-}
-
-/// The newest episode whose manifest can be read.
-fn newest(mut folders: Vec<PathBuf>) -> Option<Episode> {
-    folders.sort_by_key(|dir| parse_folder(dir));
-    folders.iter().rev().find_map(|dir| Episode::open(dir).inspect_err(|error| tracing::error!(%error, "episode left out")).ok())
 }
 
 /// The episode that a folder is named after.

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +10,9 @@ use sanqu_wire::SampleHeader;
 
 use super::{HEADER_SUFFIX, PAYLOAD_BYTES_MAX};
 use crate::control::CONTROL_TOPIC;
+use crate::disk::{DiskFile, OpenFile};
 use crate::error::IoContext;
-use crate::{Control, EpisodeStart, Sample, Store, StoreError, files};
+use crate::{Control, EpisodeStart, Sample, Store, StoreError};
 
 /// A chunk is closed early when it holds this much, so that memory stays bounded between flushes.
 const CHUNK_BYTES_TARGET: usize = 8 << 20;
@@ -36,7 +36,7 @@ pub const ROS1_DEFINITION: &str = "ros1_definition";
 #[derive(Debug)]
 pub struct JournalWriter {
     path: PathBuf,
-    file: Arc<File>,
+    file: Arc<OpenFile>,
     /// None after `finish` or a failure.
     writer: Option<McapWriter>,
     failed: Option<String>,
@@ -74,7 +74,7 @@ impl std::fmt::Debug for McapWriter {
 
 /// Collects what the MCAP writer emits and hands it to the file in one write for each flush.
 struct Sink {
-    file: Arc<File>,
+    file: DiskFile,
     buffer: Vec<u8>,
 }
 
@@ -85,7 +85,7 @@ impl Write for Sink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = (&*self.file).write_all(&self.buffer);
+        let written = self.file.write_all(&self.buffer);
         // Not kept for a second attempt: a part of it may be in the file already.
         self.buffer.clear();
         written
@@ -103,7 +103,7 @@ impl JournalWriter {
         let own = segments.iter().filter_map(|path| super::parse_path(path)).filter(|(episode, _)| *episode == start.episode);
         let next = own.map(|(_, segment)| segment.saturating_add(1)).max().unwrap_or(0);
         let path = folder.join(format!("{}.{next}.mcap", start.episode));
-        let file = File::options().create_new(true).write(true).open(&path).at("create", &path)?;
+        let file = store.disk().create_new(&path)?;
         let begun = Self::begin(file, &path).and_then(|mut journal| {
             journal.control(&Control::Start(start.clone()))?;
             journal.sync()?;
@@ -111,15 +111,15 @@ impl JournalWriter {
         });
         if begun.is_err() {
             // A journal without its start is nobody's, and a full disk would leave one for every attempt.
-            let _ = std::fs::remove_file(&path);
+            let _ = store.disk().remove_file(&path);
         }
-        files::sync_dir(&folder)?;
+        store.disk().sync_dir(&folder)?;
         begun
     }
 
-    fn begin(file: File, path: &Path) -> Result<Self, StoreError> {
-        let file = Arc::new(file);
-        let sink = NoSeek::new(Sink { file: Arc::clone(&file), buffer: Vec::new() });
+    fn begin(file: DiskFile, path: &Path) -> Result<Self, StoreError> {
+        let shared = file.shared();
+        let sink = NoSeek::new(Sink { file, buffer: Vec::new() });
         // No chunk size: a chunk ends at a flush only, so that a payload and its header are always in the same chunk.
         let options =
             mcap::WriteOptions::new().compression(None).chunk_size(None).disable_seeking(true).profile("sanqu").library("sanqu_store");
@@ -128,7 +128,7 @@ impl JournalWriter {
         let control = writer.add_channel(0, CONTROL_TOPIC, "json", &BTreeMap::new()).map_err(bad)?;
         Ok(Self {
             path: path.to_path_buf(),
-            file,
+            file: shared,
             writer: Some(McapWriter(writer)),
             failed: None,
             channels: HashMap::new(),
@@ -222,7 +222,7 @@ impl JournalWriter {
         let Some(McapWriter(writer)) = self.writer.take() else { return Err(self.stopped()) };
         let mut sink = writer.into_inner().into_inner();
         sink.flush().at("write", &self.path)?;
-        self.file.sync_all().at("sync", &self.path)?;
+        sink.file.sync_all().at("sync", &self.path)?;
         Ok(self.path.clone())
     }
 
@@ -333,12 +333,13 @@ fn message_encoding(encoding: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Disk;
 
     #[test]
     fn a_publisher_that_counts_wildly_does_not_stop_the_journal() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.mcap");
-        let mut journal = JournalWriter::begin(File::create(&path).unwrap(), &path).unwrap();
+        let mut journal = JournalWriter::begin(Disk::default().create(&path).unwrap(), &path).unwrap();
         let key: StreamKey = "sanqu/desk/kuavo-01/event".parse().unwrap();
         for number in 0..40_000 {
             let header = SampleHeader { rows: 1, boot: number, ..SampleHeader::default() };
@@ -354,7 +355,7 @@ mod tests {
     #[test]
     fn a_writer_that_failed_stays_failed() {
         let path = Path::new("/dev/full");
-        let Ok(file) = File::options().write(true).open(path) else {
+        let Ok(file) = Disk::default().create(path) else {
             eprintln!("SKIPPED a_writer_that_failed_stays_failed: there is no /dev/full");
             return;
         };

@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use sanqu_wire::h264;
 use super::index::Track;
 use super::tables::SAMPLE_BYTES_MAX;
 use crate::StoreError;
+use crate::disk::{Disk, DiskFile};
 use crate::error::IoContext as _;
 
 /// Where a picture went.
@@ -26,7 +26,7 @@ pub struct Placed {
 #[derive(Debug)]
 pub struct Mp4Writer {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<DiskFile>,
     track: Track,
     position: u64,
     failed: Option<String>,
@@ -42,6 +42,16 @@ impl Mp4Writer {
     /// # Errors
     /// [`StoreError::BadFrame`] when the SPS cannot be read or says another size; [`StoreError::Io`].
     pub fn create(path: &Path, width: u32, height: u32, sps: &[u8], pps: &[u8], timescale: u32) -> Result<Self, StoreError> {
+        Self::create_on(&Disk::default(), path, [width, height], [sps, pps], timescale)
+    }
+
+    pub(crate) fn create_on(
+        disk: &Disk,
+        path: &Path,
+        [width, height]: [u32; 2],
+        [sps, pps]: [&[u8]; 2],
+        timescale: u32,
+    ) -> Result<Self, StoreError> {
         let bad = |reason: String| StoreError::BadFrame { path: path.to_path_buf(), frame: 0, reason };
         let parsed = h264::parse_sps(sps).map_err(|e| bad(e.to_string()))?;
         if (parsed.width, parsed.height) != (width, height) {
@@ -64,7 +74,7 @@ impl Mp4Writer {
             keyframes: Vec::new(),
             chunks: Vec::new(),
         };
-        let file = BufWriter::new(File::create(path).at("create", path)?);
+        let file = BufWriter::new(disk.create(path)?);
         let mut writer = Self { path: path.to_path_buf(), file, track, position: 0, failed: None };
         let mut head = encoded(path, &file_type())?;
         // Length 0 means "to the end of the file": it stays so if the index is never written.

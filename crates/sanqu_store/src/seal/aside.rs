@@ -1,13 +1,13 @@
 //! `unparsed.mcap`: samples that were received and cannot be stored as what they claim to be.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use mcap::records::MessageHeader;
 
 use crate::StoreError;
+use crate::disk::{Disk, DiskFile};
 use crate::error::IoContext;
 use crate::journal::{Entry, HEADER_SUFFIX};
 
@@ -16,22 +16,23 @@ const REASON_SUFFIX: &str = "#reason";
 
 /// The file, made when there is something to keep.
 pub(super) struct Unparsed {
+    disk: Disk,
     path: PathBuf,
-    writer: Option<mcap::Writer<BufWriter<File>>>,
+    writer: Option<mcap::Writer<BufWriter<DiskFile>>>,
     count: u32,
 }
 
 impl Unparsed {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, writer: None, count: 0 }
+    pub(super) fn new(disk: Disk, path: PathBuf) -> Self {
+        Self { disk, path, writer: None, count: 0 }
     }
 
     /// Keeps a sample: payload, header bytes and reason in three channels, the n-th messages of which belong together.
     pub(super) fn keep(&mut self, topic: &str, entry: &Entry, payload: &[u8], reason: &str) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let bad = |e: mcap::McapError| StoreError::damaged(&path, e);
+        let bad = |e: mcap::McapError| write_error(&path, e);
         if self.writer.is_none() {
-            let file = File::create(&path).at("create", &path)?;
+            let file = self.disk.create(&path)?;
             let options = mcap::WriteOptions::new().compression(None).profile("sanqu").library("sanqu_store");
             self.writer = Some(options.create(BufWriter::new(file)).map_err(bad)?);
         }
@@ -54,7 +55,7 @@ impl Unparsed {
     /// Closes the file, if there is one, and makes it durable.
     pub(super) fn finish(self) -> Result<Option<PathBuf>, StoreError> {
         let Some(mut writer) = self.writer else { return Ok(None) };
-        writer.finish().map_err(|e| StoreError::damaged(&self.path, e))?;
+        writer.finish().map_err(|e| write_error(&self.path, e))?;
         let file = writer.into_inner().into_inner().map_err(|e| e.into_error()).at("write", &self.path)?;
         file.sync_all().at("sync", &self.path)?;
         Ok(Some(self.path))
@@ -69,5 +70,13 @@ impl Unparsed {
             return Ok(());
         }
         Err(StoreError::ReadBack { path: path.to_path_buf(), reason: format!("{found} samples instead of {count}, {:?}", index.damage) })
+    }
+}
+
+/// MCAP wraps the system's errors; a full disk must still be told from damage.
+fn write_error(path: &Path, error: mcap::McapError) -> StoreError {
+    match error {
+        mcap::McapError::Io(source) => StoreError::Io { path: path.to_path_buf(), action: "write", source },
+        other => StoreError::damaged(path, other),
     }
 }

@@ -61,9 +61,9 @@ fn schema() -> SchemaRef {
 /// Writes film and frame table.
 pub(super) fn write(source: &Source<'_>, sets: &ParameterSets, mp4: &Path, parquet: &Path, stats: &mut Stats) -> Result<Film, StoreError> {
     let size = h264::parse_sps(&sets.sps).map_err(|e| StoreError::damaged(mp4, e))?;
-    let mut writer = Mp4Writer::create(mp4, size.width, size.height, &sets.sps, &sets.pps, TIMESCALE)?;
+    let mut writer = Mp4Writer::create_on(source.disk, mp4, [size.width, size.height], [&sets.sps, &sets.pps], TIMESCALE)?;
     let schema = schema();
-    let mut table = Table::create(parquet, &schema, source.rate_hz)?;
+    let mut table = Table::create(source.disk, parquet, &schema, source.rate_hz)?;
     let (mut clock, mut pictures, mut waiting) = (FilmClock::default(), crc32fast::Hasher::new(), Vec::new());
     for piece in &source.plan.pieces {
         let chunk = chunk(source, piece)?;

@@ -9,15 +9,16 @@ use sanqu_model::{LossRow, StreamEntry};
 
 use super::stats::ClockPair;
 use super::table::{Digest, Table};
+use crate::disk::Disk;
 use crate::{Control, StoreError};
 
 /// Writes a small table in one batch.
-fn write(path: &Path, columns: Vec<(&str, bool, ArrayRef)>) -> Result<Digest, StoreError> {
+fn write(disk: &Disk, path: &Path, columns: Vec<(&str, bool, ArrayRef)>) -> Result<Digest, StoreError> {
     let fields: Vec<Field> = columns.iter().map(|(name, null, array)| Field::new(*name, array.data_type().clone(), *null)).collect();
     let schema = Arc::new(Schema::new(fields));
     let arrays = columns.into_iter().map(|(_, _, array)| array).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|e| StoreError::damaged(path, e))?;
-    let mut table = Table::create(path, &schema, 0.0)?;
+    let mut table = Table::create(disk, path, &schema, 0.0)?;
     table.write(&batch)?;
     table.finish()
 }
@@ -31,7 +32,7 @@ fn time(values: impl Iterator<Item = i64>) -> ArrayRef {
 }
 
 /// `events.parquet`: `t`, `name`, `text`, in order of the journal.
-pub(super) fn write_events(path: &Path, controls: &[Control]) -> Result<Digest, StoreError> {
+pub(super) fn write_events(disk: &Disk, path: &Path, controls: &[Control]) -> Result<Digest, StoreError> {
     let events: Vec<(i64, &str, &str)> = controls
         .iter()
         .filter_map(|control| match control {
@@ -40,6 +41,7 @@ pub(super) fn write_events(path: &Path, controls: &[Control]) -> Result<Digest, 
         })
         .collect();
     write(
+        disk,
         path,
         vec![
             ("t", false, time(events.iter().map(|e| e.0))),
@@ -50,8 +52,9 @@ pub(super) fn write_events(path: &Path, controls: &[Control]) -> Result<Digest, 
 }
 
 /// `loss.parquet`: the loss ledger; a null sequence is an unknown one, a null end an open one.
-pub(super) fn write_loss(path: &Path, rows: &[LossRow]) -> Result<Digest, StoreError> {
+pub(super) fn write_loss(disk: &Disk, path: &Path, rows: &[LossRow]) -> Result<Digest, StoreError> {
     write(
+        disk,
         path,
         vec![
             ("robot", false, text(rows.iter().map(|r| r.robot.as_str()))),
@@ -66,10 +69,11 @@ pub(super) fn write_loss(path: &Path, rows: &[LossRow]) -> Result<Digest, StoreE
 }
 
 /// `clocks.parquet`: about once a second and stream, capture and receive time of the same sample.
-pub(super) fn write_clocks(path: &Path, streams: &[(StreamEntry, Vec<ClockPair>)]) -> Result<Digest, StoreError> {
+pub(super) fn write_clocks(disk: &Disk, path: &Path, streams: &[(StreamEntry, Vec<ClockPair>)]) -> Result<Digest, StoreError> {
     let rows: Vec<(&StreamEntry, &ClockPair)> =
         streams.iter().flat_map(|(entry, pairs)| pairs.iter().map(move |pair| (entry, pair))).collect();
     write(
+        disk,
         path,
         vec![
             ("robot", false, text(rows.iter().map(|(entry, _)| entry.robot.as_str()))),

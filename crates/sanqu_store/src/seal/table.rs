@@ -1,6 +1,5 @@
 //! Parquet files that are the same bytes for the same rows, and the proof that they read back.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use crate::disk::{Disk, DiskFile};
 use crate::error::IoContext;
 use crate::{StoreError, episode};
 
@@ -28,7 +28,7 @@ const GROUP_BYTES_MAX: usize = 128 << 20;
 /// A Parquet file that is being written.
 pub(super) struct Table {
     path: PathBuf,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<DiskFile>,
     digest: Digest,
 }
 
@@ -42,10 +42,9 @@ pub(super) struct Digest {
 
 impl Table {
     /// Creates the file. `rate_hz` sets the length of pages and row groups; 0 when there is no fixed rate.
-    pub(super) fn create(path: &Path, schema: &SchemaRef, rate_hz: f64) -> Result<Self, StoreError> {
-        let file = File::create(path).at("create", path)?;
-        let writer =
-            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties(schema, rate_hz))).map_err(|e| StoreError::damaged(path, e))?;
+    pub(super) fn create(disk: &Disk, path: &Path, schema: &SchemaRef, rate_hz: f64) -> Result<Self, StoreError> {
+        let file = disk.create(path)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties(schema, rate_hz))).map_err(|e| write_error(path, e))?;
         Ok(Self { path: path.to_path_buf(), writer, digest: Digest::new(schema) })
     }
 

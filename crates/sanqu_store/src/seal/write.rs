@@ -15,6 +15,7 @@ use super::plan::{Piece, Plan};
 use super::stats::Stats;
 use super::table::{Digest, Table};
 use crate::StoreError;
+use crate::disk::Disk;
 use crate::journal::{Index, StreamIndex};
 
 /// Rows that are transposed and written together.
@@ -24,6 +25,7 @@ const BATCH_BYTES: usize = 16 << 20;
 
 /// A stream whose samples are to be written.
 pub(super) struct Source<'a> {
+    pub(super) disk: &'a Disk,
     pub(super) index: &'a Index,
     pub(super) key: &'a Arc<StreamKey>,
     pub(super) stream: &'a StreamIndex,
@@ -51,7 +53,7 @@ fn schema(source: &Source<'_>) -> SchemaRef {
 /// Writes everything but video: one Parquet file.
 pub(super) fn write_table(source: &Source<'_>, path: &Path, stats: &mut Stats) -> Result<Digest, StoreError> {
     let schema = schema(source);
-    let mut table = Table::create(path, &schema, source.rate_hz)?;
+    let mut table = Table::create(source.disk, path, &schema, source.rate_hz)?;
     let (mut waiting, mut rows, mut bytes) = (Vec::new(), 0, 0);
     for piece in &source.plan.pieces {
         let chunk = chunk(source, piece)?;
