@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sanqu_model::{Id, Manifest, StreamEntry, T};
 
+use crate::decision::DECISIONS_FILE;
 use crate::disk::Disk;
 use crate::error::IoContext;
 use crate::{Decision, Series, StoreError, decision, files, store};
@@ -119,7 +120,7 @@ impl Episode {
     /// # Errors
     /// [`StoreError::Damaged`] naming the line.
     pub fn decisions(&self) -> Result<Vec<Decision>, StoreError> {
-        decision::read(&self.dir)
+        decision::read(&self.dir.join(DECISIONS_FILE))
     }
 
     /// Adds a decision; durable when this returns.

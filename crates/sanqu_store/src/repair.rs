@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use sanqu_model::{EpisodeId, Manifest};
 
-use crate::{Store, StoreError, StoreLock, files, journal, seal, store};
+use crate::{Store, StoreError, StoreLock, decision, files, journal, seal, store};
 
 /// What [`repair`] did with one journal or folder.
 #[derive(Clone, Debug)]
@@ -62,6 +62,9 @@ pub fn repair_under(store: &Store, _lock: &StoreLock) -> Result<Vec<Repaired>, S
         };
         repaired.push(Repaired { path, episode: Some(episode), manifest, detail });
     }
+    for episode in decision::awaited(store)? {
+        repaired.extend(settle_decisions(store, episode)?);
+    }
     Ok(repaired)
 }
 
@@ -76,6 +79,23 @@ fn remove_unfinished(store: &Store, path: PathBuf, journals: &BTreeMap<EpisodeId
         "kept: a seal that was not finished, and its journal is gone".to_owned()
     };
     Ok(Repaired { path, episode, manifest: None, detail })
+}
+
+/// Decisions whose journal is gone belong to the sealed episode.
+fn settle_decisions(store: &Store, episode: EpisodeId) -> Result<Option<Repaired>, StoreError> {
+    let path = decision::waiting(store, episode);
+    let sealed = store.episode_folders()?.into_iter().find(|dir| store::parse_folder(dir) == Some(episode));
+    let has_journal = store.journals()?.iter().any(|path| journal::parse_path(path).is_some_and(|(found, _)| found == episode));
+    let detail = match sealed {
+        // Its journal could not be sealed, and was reported.
+        _ if has_journal => return Ok(None),
+        Some(dir) => {
+            decision::settle(store, episode, &dir)?;
+            "moved: decisions about an episode that is sealed"
+        }
+        None => "kept: decisions about an episode that is not there",
+    };
+    Ok(Some(Repaired { path, episode: Some(episode), manifest: None, detail: detail.to_owned() }))
 }
 
 fn describe(manifest: &Manifest) -> String {

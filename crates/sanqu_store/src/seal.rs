@@ -29,7 +29,7 @@ use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};
 use crate::journal::{self, Index, StreamIndex};
 use crate::store::UNFINISHED;
-use crate::{Control, EpisodeStart, Store, StoreError, files};
+use crate::{Control, EpisodeStart, Store, StoreError, decision, files};
 
 /// `ended_by` of an episode whose journal was never closed.
 pub(crate) const RECOVERED: &str = "recovered";
@@ -97,14 +97,18 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
         check_sealed(&folder, &journal_sha256)?
     } else {
         let dir = unfinished(&folder);
-        Sealing { disk: store.disk(), index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(|_| {
-            // Half an episode is of no use, and on a full disk it takes the room that recording needs.
-            let _ = store.disk().remove_dir_all(&dir);
-        })?
+        Sealing { store, disk: store.disk(), index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(
+            |_| {
+                // Half an episode is of no use, and on a full disk it takes the room that recording needs.
+                let _ = store.disk().remove_dir_all(&dir);
+            },
+        )?
     };
     drop(index);
     // Also when it was sealed by a program that was killed right after: the name must be there before the journal goes.
     sync_parents(store.disk(), &folder)?;
+    // Before the journal: as long as it is there, everybody knows that something is left to do.
+    decision::settle(store, episode, &folder)?;
     for path in &segments {
         store.disk().remove_file(path)?;
     }
@@ -137,6 +141,7 @@ fn check_sealed(folder: &Path, journal_sha256: &BTreeMap<String, String>) -> Res
 
 /// One seal under way.
 struct Sealing<'a> {
+    store: &'a Store,
     disk: &'a Disk,
     index: &'a Index,
     start: EpisodeStart,
@@ -212,6 +217,7 @@ impl Sealing<'_> {
         let path = at(MANIFEST_FILE);
         let text = canonical_json(&manifest).map_err(|e| StoreError::damaged(&path, e))?;
         files::write_synced(self.disk, &path, text.as_bytes())?;
+        decision::carry(self.store, manifest.episode, &self.dir)?;
         self.disk.sync_dir(&self.dir)?;
         self.disk.rename(&self.dir, folder)?;
         Ok(manifest)

@@ -49,8 +49,7 @@ fn decisions_are_only_added() {
     let bench = Bench::new();
     bench.seal(&record(&bench, 1, &[Message::joint(BOOT, 0, 1)], 1));
     let episode = bench.last();
-    let decide = |kind, reason: &str| Decision { kind, who: "op-07".to_owned(), reason: reason.to_owned(), at_ns: 5 };
-    let (keep, undo) = (decide(DecisionKind::Keep, "好"), decide(DecisionKind::Undo, "mistake"));
+    let (keep, undo) = (decide(DecisionKind::Keep, 5), decide(DecisionKind::Undo, 6));
     episode.append_decision(&keep).unwrap();
     // A crash in the middle of a line: never acknowledged, so it may go.
     let path = episode.dir().join("decisions.jsonl");
@@ -61,6 +60,60 @@ fn decisions_are_only_added() {
     assert_eq!(episode.decisions().unwrap(), [keep, undo]);
     fs::write(&path, "{}\n").unwrap();
     assert!(episode.decisions().unwrap_err().to_string().contains("line 1"));
+}
+
+fn decide(kind: DecisionKind, at_ns: i64) -> Decision {
+    Decision { kind, who: "op-07".to_owned(), reason: "三".to_owned(), at_ns }
+}
+
+#[test]
+fn decisions_about_an_open_episode_are_in_its_folder_once_it_is_sealed() {
+    let bench = Bench::new();
+    let episode = start(1).episode;
+    let first = [decide(DecisionKind::Keep, 1), decide(DecisionKind::Undo, 2)];
+    assert!(matches!(bench.store.append_decision(episode, &first[0]), Err(StoreError::NoEpisode { .. })));
+    let journal = record(&bench, 1, &[Message::joint(BOOT, 0, 1)], 1);
+    for decision in &first {
+        bench.store.append_decision(episode, decision).unwrap();
+    }
+    assert_eq!(bench.store.decisions(episode).unwrap(), first);
+    let waiting = bench.store.root().join(format!("journals/{episode}.decisions.jsonl"));
+    let (journal_bytes, waiting_bytes) = (fs::read(&journal).unwrap(), fs::read(&waiting).unwrap());
+    bench.seal(&journal);
+    assert!(!waiting.exists());
+    let last = decide(DecisionKind::Discard, 3);
+    bench.store.append_decision(episode, &last).unwrap();
+    let all = [first[0].clone(), first[1].clone(), last];
+    assert_eq!(bench.last().decisions().unwrap(), all);
+    // As after a kill before the journal was removed; a line without its end was never acknowledged.
+    fs::write(&journal, journal_bytes).unwrap();
+    fs::write(&waiting, [waiting_bytes.as_slice(), b"{\"kind\":"].concat()).unwrap();
+    bench.seal(&journal);
+    assert_eq!(bench.store.decisions(episode).unwrap(), all);
+    assert!(!waiting.exists());
+    // As after a power loss that kept the removal of the journal only.
+    let late = decide(DecisionKind::Keep, 4);
+    fs::write(&waiting, format!("{}\n", serde_json::to_string(&late).unwrap())).unwrap();
+    let repaired = sanqu_store::repair(&bench.store).unwrap();
+    assert_eq!((repaired.len(), repaired[0].path.as_path()), (1, waiting.as_path()));
+    assert_eq!(bench.last().decisions().unwrap()[3], late);
+    assert!(!waiting.exists() && sanqu_store::repair(&bench.store).unwrap().is_empty());
+}
+
+#[test]
+fn a_decision_while_its_episode_is_sealed_is_not_lost() {
+    let bench = Bench::new();
+    let (episode, mut decisions) = (start(1).episode, Vec::new());
+    let journal = record(&bench, 1, &[Message::joint(BOOT, 0, 1)], 1);
+    let at = |count: usize| i64::try_from(count).unwrap();
+    sanqu_store::seal(&bench.store, &journal, &mut |_| {
+        let decision = decide(DecisionKind::Keep, at(decisions.len()));
+        bench.store.append_decision(episode, &decision).unwrap();
+        decisions.push(decision);
+    })
+    .unwrap();
+    assert!(decisions.len() > 3);
+    assert_eq!(bench.last().decisions().unwrap(), decisions);
 }
 
 #[test]
