@@ -14,22 +14,32 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest description of a robot's streams that is read, in bytes. It goes into every journal and manifest.
 const DESCRIPTIONS_BYTES_MAX: usize = 1 << 20;
 
-/// A robot's own count of what it sent: the payload of its heartbeat on `status` and of its `@counts` reply, as JSON
-/// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}}`; the farewell of an orderly end has `"last": true`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A robot's own count of what it numbered: the payload of its heartbeat on `status` and of its `@counts` reply, as JSON
+/// `{"boot": 17, "next_seq": {"joint": 1000, "camera/head": 60}, "held_from": {"joint": 400}, "unsent": {"joint": [[100, 120]]}}`;
+/// the farewell of an orderly end has `"last": true`. Of a publisher without a ring only boot and counts are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// The publisher's boot id.
     pub boot: u64,
-    /// The sequence that the next row of each stream will get.
+    /// The sequence that the next row of each stream will get. What is numbered may still be on its way, or wait for the
+    /// network.
     pub next_seq: BTreeMap<StreamName, u64>,
     /// Nothing will follow in this boot.
     #[serde(default)]
     pub last: bool,
+    /// The lowest sequence of each stream that the robot can still send again; absent where it holds nothing.
+    #[serde(default)]
+    pub held_from: BTreeMap<StreamName, u64>,
+    /// Rows (from, to exclusive) that never left and are held no more: nobody will ever get them. Sorted.
+    #[serde(default)]
+    pub unsent: BTreeMap<StreamName, Vec<(u64, u64)>>,
 }
 
 impl Counts {
-    /// The longest JSON text that is read, in bytes: some hundred streams.
-    pub const BYTES_MAX: usize = 64 * 1024;
+    /// The longest JSON text that is read, in bytes: a hundred streams with all their ranges.
+    pub const BYTES_MAX: usize = 512 * 1024;
+    /// The most ranges of `unsent` per stream. A robot that gives up more often merges the two with the least between them.
+    pub const UNSENT_RANGES_MAX: usize = 64;
 
     /// Reads a heartbeat or a reply; none when it is not one, or counts what no sample header can number.
     pub fn parse(json: &[u8]) -> Option<Self> {
@@ -37,7 +47,11 @@ impl Counts {
             return None;
         }
         let counts: Self = serde_json::from_slice(json).ok()?;
-        let possible = counts.next_seq.values().all(|next_seq| *next_seq <= SEQ_END);
+        let mut seqs = counts.next_seq.values().chain(counts.held_from.values());
+        let is_range = |(from, to): &(u64, u64)| from < to && *to <= SEQ_END;
+        let mut unsent = counts.unsent.values();
+        let possible =
+            seqs.all(|seq| *seq <= SEQ_END) && unsent.all(|ranges| ranges.len() <= Self::UNSENT_RANGES_MAX && ranges.iter().all(is_range));
         possible.then_some(counts)
     }
 }
@@ -50,6 +64,11 @@ pub(crate) fn describe_key(field: &Id, robot: &str) -> String {
 /// Answered by each robot with its [`Counts`].
 pub(crate) fn counts_key(field: &Id, robot: &str) -> String {
     format!("sanqu/{field}/{robot}/@counts")
+}
+
+/// Answered by each robot with samples that it still holds; a stream's name follows.
+pub(crate) fn resend_key(field: &Id, robot: &Id) -> String {
+    format!("sanqu/{field}/{robot}/@resend")
 }
 
 /// The robot's liveliness token; each stream has one below it.
@@ -148,6 +167,38 @@ mod tests {
         assert_eq!(Counts::parse(&vec![b' '; Counts::BYTES_MAX + 1]), None, "the length is bounded");
         let joint = |next_seq: u64| Counts::parse(format!(r#"{{"boot":17,"next_seq":{{"joint":{next_seq}}}}}"#).as_bytes());
         assert!(joint(SEQ_END).is_some() && joint(SEQ_END + 1).is_none(), "no robot has sent that much");
+    }
+
+    #[test]
+    fn counts_say_what_is_held_and_what_was_given_up() {
+        let counts =
+            Counts::parse(br#"{"boot":17,"next_seq":{"joint":1000},"held_from":{"joint":400},"unsent":{"joint":[[100,120]]}}"#).unwrap();
+        let joint: StreamName = "joint".parse().unwrap();
+        assert_eq!((counts.held_from[&joint], &counts.unsent[&joint][..]), (400, &[(100, 120)][..]));
+        let plain = Counts::parse(br#"{"boot":17,"next_seq":{"joint":1000}}"#).unwrap();
+        assert!(plain.held_from.is_empty() && plain.unsent.is_empty());
+        let unsent = |ranges: &str| Counts::parse(format!(r#"{{"boot":17,"next_seq":{{}},"unsent":{{"joint":{ranges}}}}}"#).as_bytes());
+        assert!(unsent("[[1,2]]").is_some());
+        for bad in ["[[2,2]]", "[[3,2]]", &format!("[[1,{}]]", SEQ_END + 1), "[[-1,2]]", "[[1]]"] {
+            assert_eq!(unsent(bad), None, "{bad}");
+        }
+        let many = |count: usize| format!("{:?}", vec![[1, 2]; count]);
+        assert!(unsent(&many(Counts::UNSENT_RANGES_MAX)).is_some());
+        assert_eq!(unsent(&many(Counts::UNSENT_RANGES_MAX + 1)), None);
+    }
+
+    #[test]
+    fn a_hundred_streams_in_trouble_fit_into_a_heartbeat() {
+        let names: Vec<StreamName> = (0..100).map(|n| format!("camera/a-camera-with-a-long-name-{n}").parse().unwrap()).collect();
+        let ranges = vec![(SEQ_END - 2, SEQ_END - 1); Counts::UNSENT_RANGES_MAX];
+        let counts = Counts {
+            boot: SEQ_END - 1,
+            next_seq: names.iter().map(|name| (name.clone(), SEQ_END)).collect(),
+            last: false,
+            held_from: names.iter().map(|name| (name.clone(), SEQ_END)).collect(),
+            unsent: names.iter().map(|name| (name.clone(), ranges.clone())).collect(),
+        };
+        assert_eq!(Counts::parse(&serde_json::to_vec(&counts).unwrap()), Some(counts));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! names zenoh; programs see bytes, keys and counts.
 //!
 //! ```text
-//! robot:     RobotPublisher ── samples, heartbeats ──►┐
-//!            (answers @describe, @counts, @alive)     │ Node (router in the recorder, clients elsewhere)
+//! robot:     RobotPublisher ── ring ── senders ───────►┐
+//!            (answers @describe, @counts, @resend)    │ Node (router in the recorder, clients elsewhere)
 //! recorder:  Intake ◄── byte-bounded queue ◄──────────┘
 //!            Service ◄── control requests
 //! ```
@@ -11,15 +11,23 @@
 mod announce;
 mod error;
 mod intake;
+mod link;
 mod node;
+mod outbox;
 mod publisher;
 mod queue;
+mod resend;
+mod ring;
+mod sender;
 mod service;
+mod spill;
 
 pub use announce::{Counts, describe, describe_robot, final_counts, robots_alive};
 pub use error::IngestError;
 pub use intake::{BadKeys, Intake, Received};
 pub use node::{CONNECT_TIMEOUT, Node};
+pub use outbox::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};
 pub use publisher::{HEARTBEAT_PERIOD, RobotPublisher};
 pub use queue::{QUEUE_SAMPLES_MAX, Refused, RefusedReason};
+pub use resend::{RESEND_BYTES_MAX, Resent, resend};
 pub use service::{Request, Service, ask};

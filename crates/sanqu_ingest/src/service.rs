@@ -25,7 +25,12 @@ impl Service {
     /// # Errors
     /// [`IngestError::Declare`].
     pub async fn declare(node: &Node, keys: &[String]) -> Result<Self, IngestError> {
-        let (sender, requests) = mpsc::channel(WAITING_MAX);
+        Self::with_limit(node, keys, WAITING_MAX).await
+    }
+
+    /// As [`Service::declare`]; at most `waiting_max` questions wait.
+    pub(crate) async fn with_limit(node: &Node, keys: &[String], waiting_max: usize) -> Result<Self, IngestError> {
+        let (sender, requests) = mpsc::channel(waiting_max);
         let mut queryables = Vec::with_capacity(keys.len());
         for key in keys {
             let sender = sender.clone();
@@ -60,6 +65,11 @@ impl Request {
     /// What came with the question; empty when nothing did.
     pub fn payload(&self) -> Vec<u8> {
         self.query.payload().map(|payload| payload.to_bytes().into_owned()).unwrap_or_default()
+    }
+
+    /// The zenoh query, to be answered with samples.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
     }
 
     /// Answers under `key` (a wildcard cannot be answered under itself). Waits for the network when it is congested.

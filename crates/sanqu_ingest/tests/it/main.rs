@@ -4,3 +4,5 @@
 mod bus;
 #[cfg(test)]
 mod endpoints;
+#[cfg(test)]
+mod ring;

@@ -125,7 +125,7 @@ async fn publish(node: &Node) -> u64 {
         robot.put(&"camera/head".parse().unwrap(), 1, t_ns, frame.is_multiple_of(4), access_unit(frame)).await.unwrap();
         samples += 2;
     }
-    robot.put(&"event".parse().unwrap(), 1, START_NS, false, r#"{"text":"抓取"}"#.into()).await.unwrap();
+    robot.put(&"event".parse().unwrap(), 1, START_NS, false, r#"{"text":"抓取"}"#).await.unwrap();
     robot.close().await.unwrap();
     samples + 1
 }
