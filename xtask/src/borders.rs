@@ -6,7 +6,7 @@ use crate::process::{capture, root};
 use crate::{Outcome, cargo};
 
 /// (crate, packages that its normal dependencies must not contain; a trailing `*` matches any ending).
-const FORBIDDEN: [(&str, &[&str]); 11] = [
+const FORBIDDEN: [(&str, &[&str]); 12] = [
     ("sanqu_model", &["parquet", "tokio", "zenoh", "mcap", "datafusion", "bevy", "re_sdk"]),
     ("sanqu_robot", &["arrow*", "bevy*", "parquet", "tokio", "zenoh", "sanqu_*"]),
     ("sanqu_wire", &["tokio", "zenoh", "parquet", "mcap", "object_store", "axum"]),
@@ -15,6 +15,7 @@ const FORBIDDEN: [(&str, &[&str]); 11] = [
     ("sanqu_record", &["bevy", "re_sdk", "wgpu", "datafusion"]),
     ("sanqu_dataset", &["zenoh", "bevy", "re_sdk"]),
     ("sanqu_sim", &["parquet", "mcap", "datafusion", "bevy", "re_sdk"]),
+    ("sanqu_testkit", &["zenoh", "datafusion", "bevy", "re_sdk"]),
     ("sanqu", &["bevy", "re_sdk", "wgpu"]),
     ("sanqu_live", &["parquet", "datafusion", "bevy"]),
     ("sanqu_replay", &["zenoh", "axum", "re_sdk", "datafusion"]),
@@ -39,6 +40,8 @@ pub(crate) fn check() -> Outcome {
         let tree = capture(tree.env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION"))?;
         let reached: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).filter(|found| *found != name).collect();
         let bad = reached.iter().filter(|package| forbidden.iter().any(|pattern| matches(pattern, package)));
+        // Only tests may use it.
+        let bad = bad.chain(reached.get("sanqu_testkit"));
         for package in bad {
             faults.push(format!("{name} reaches {package}; see: cargo tree --package {name} --edges normal --invert {package}"));
         }

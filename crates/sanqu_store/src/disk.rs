@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ struct Watched {
 }
 
 /// Told of every operation before it is done.
-pub trait Watch: Send + Sync {
+pub trait Watch: Send + Sync + RefUnwindSafe {
     /// Says what becomes of the operation. A disk that hangs is one that does not return.
     fn before(&self, operation: &Operation<'_>) -> Verdict;
 }

@@ -1,7 +1,11 @@
 //! The journal: what the recorder writes while it records. MCAP, append-only, payloads verbatim.
 
+mod format;
 mod index;
 mod reader;
+mod segment;
+mod survey;
+mod sync;
 mod writer;
 
 use std::path::Path;
@@ -10,7 +14,13 @@ use sanqu_model::EpisodeId;
 use sanqu_wire::PAYLOAD_BYTES_MAX;
 
 pub(crate) use index::{Entry, Index, StreamIndex};
-pub use writer::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE};
+pub use survey::{Survey, survey};
+pub use sync::JournalSyncer;
+pub use writer::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE, SEGMENT_BYTES_TARGET};
+
+/// In every channel's metadata: a random number of the segment. What looks like a chunk and does not have it was never one,
+/// but part of somebody's payload.
+const SEGMENT_MARK: &str = "segment";
 
 /// Appended to a stream's topic for the channel that keeps the sample headers.
 pub(crate) const HEADER_SUFFIX: &str = "#header";

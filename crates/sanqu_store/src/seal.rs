@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use aside::Unparsed;
 use content::Form;
-pub(crate) use entry::check_balance;
+pub use entry::check_balance;
 use film::Film;
 pub(crate) use film::{BYTES, KEYFRAME, OFFSET, PTS_NS};
 use sanqu_model::{FORMAT_VERSION, FileEntry, LossRow, Manifest, StreamEntry, StreamKey, canonical_json};

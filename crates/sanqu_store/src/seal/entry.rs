@@ -8,9 +8,16 @@ use super::plan::{Plan, Run};
 use super::stats::Stats;
 use crate::StoreError;
 
-/// Checks that rows add up: the one statement of what the ledger means. Called before a manifest is written and by
-/// `verify`.
-pub(crate) fn check_balance(entry: &StreamEntry) -> Result<(), StoreError> {
+/// Checks the invariant of the whole recorder: `expected = received + lost`, for a stream of a sealed episode.
+///
+/// Every row that the source numbered was received, or is lost for a stated cause; there is no third. `expected` is none
+/// where nothing was numbered or where an end is open, and then nobody knows how many there were. Every received row is
+/// stored. This is the one statement of what the ledger means: `seal` calls it before a manifest is written, `verify` calls
+/// it, and so does every test of faults.
+///
+/// # Errors
+/// [`StoreError::Unbalanced`] with the three numbers.
+pub fn check_balance(entry: &StreamEntry) -> Result<(), StoreError> {
     let lost = entry.lost.total();
     let balanced = match entry.expected {
         Some(expected) => !entry.lost.open_ended && entry.received.checked_add(lost) == Some(expected),

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use sanqu_store::{Severity, StoreError, verify};
+use sanqu_testkit::assert_balanced;
 
 use crate::fixture::{BOOT, Bench, Message, contents, record};
 use crate::video;
@@ -98,5 +99,23 @@ fn a_newer_store_is_refused() {
     for error in [sanqu_store::Store::open(bench.store.root()).unwrap_err(), verify(bench.store.root()).unwrap_err()] {
         assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }));
         assert!(error.to_string().contains("written by a newer sanqu (format 2, this program reads up to 1)"), "{error}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_add_up_fails_the_tests_that_ask() {
+    let case = Case::new();
+    assert_eq!(assert_balanced(&case.bench.store), 1);
+    let path = case.dir.join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    for (from, to, part) in [
+        ("\"expected\": \"300\"", "\"expected\": \"301\"", "received 300 and lost 0"),
+        ("\"network\": 0", "\"network\": 1", "the ledger's rows sum up to"),
+        ("\"format_version\": 1", "\"format_version\": 2", "manifest.json"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let said = std::panic::catch_unwind(|| assert_balanced(&case.bench.store)).unwrap_err();
+        assert!(said.downcast_ref::<String>().unwrap().contains(part), "{said:?}");
     }
 }

@@ -1,0 +1,205 @@
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sanqu_model::{EpisodeId, RobotEntry, SeqRanges, StreamKey};
+
+use super::*;
+use crate::disk::{Operation, Verdict, Watch};
+use crate::survey;
+
+const START_NS: i64 = 1_763_740_800_000_000_000;
+
+fn id(text: &str) -> Id {
+    Id::new("id", text).unwrap()
+}
+
+fn start() -> EpisodeStart {
+    EpisodeStart {
+        episode: EpisodeId::new(START_NS, 1),
+        field: id("desk"),
+        zone: None,
+        station: id("a01"),
+        task: None,
+        prompt: String::new(),
+        operator: None,
+        robots: vec![RobotEntry { robot: id("kuavo-01"), model: String::new(), description: None }],
+        start_ns: START_NS,
+        pre_roll_ns: START_NS,
+        recorder: "test".to_owned(),
+        facts: BTreeMap::new(),
+    }
+}
+
+fn store(disk: Disk) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_or_create_on(disk, folder.path(), &id("desk"), "UTC").unwrap();
+    (folder, store)
+}
+
+fn key() -> StreamKey {
+    "sanqu/desk/kuavo-01/event".parse().unwrap()
+}
+
+fn append(journal: &mut JournalWriter, boot: u64, seq: u64, payload: &[u8]) -> Result<(), StoreError> {
+    let header = SampleHeader { rows: 1, boot, seq, ..SampleHeader::default() };
+    let attachment = header.encode(payload);
+    journal.append(&Sample { key: &key(), encoding: "application/json", attachment: &attachment, payload, recv_ns: START_NS })
+}
+
+fn rows(store: &Store, boot: u64) -> SeqRanges {
+    survey(store, start().episode).unwrap().rows.remove(&(key(), boot)).unwrap_or_default()
+}
+
+#[test]
+fn a_publisher_that_counts_wildly_does_not_stop_the_journal() {
+    let (_folder, store) = store(Disk::default());
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    for number in 0..40_000 {
+        let header = SampleHeader { rows: 1, boot: number, ..SampleHeader::default() };
+        let encoding = if number < 20_000 { "application/json".to_owned() } else { number.to_string() };
+        let sample = Sample { key: &key(), encoding: &encoding, attachment: &header.encode(b"{}"), payload: b"{}", recv_ns: 0 };
+        journal.append(&sample).unwrap();
+    }
+    journal.finish().unwrap();
+    assert_eq!(survey(&store, start().episode).unwrap().rows.len(), 40_000);
+}
+
+/// Refuses one kind of operation from when it is told to.
+#[derive(Default)]
+struct Refuse {
+    writes: AtomicBool,
+    syncs: AtomicBool,
+}
+
+impl Watch for Refuse {
+    fn before(&self, operation: &Operation<'_>) -> Verdict {
+        let refused = match operation {
+            Operation::Write { .. } => &self.writes,
+            Operation::SyncFile { .. } => &self.syncs,
+            _ => return Verdict::Go,
+        };
+        if refused.load(Ordering::SeqCst) { Verdict::Fail(io::Error::from(io::ErrorKind::StorageFull)) } else { Verdict::Go }
+    }
+}
+
+#[test]
+fn a_writer_that_failed_stays_failed() {
+    let refuse = Arc::new(Refuse::default());
+    let (_folder, store) = store(Disk::watched(Arc::clone(&refuse) as Arc<dyn Watch>));
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    let syncer = journal.syncer();
+    let event = Control::Event { t_ns: 0, name: "mark".to_owned(), text: String::new() };
+    journal.control(&event).unwrap();
+    refuse.writes.store(true, Ordering::SeqCst);
+    let StoreError::Io { source, .. } = journal.flush().unwrap_err() else { panic!("the system's error is kept") };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    refuse.writes.store(false, Ordering::SeqCst);
+    for again in [journal.control(&event), journal.flush(), journal.sync(), syncer.sync(), journal.finish().map(drop)] {
+        let error = again.unwrap_err();
+        assert!(matches!(error, StoreError::WriterFailed { .. }) && error.to_string().contains(".0.mcap"), "{error}");
+    }
+}
+
+#[test]
+fn a_failed_sync_on_another_thread_fails_the_writer() {
+    let refuse = Arc::new(Refuse::default());
+    let (_folder, store) = store(Disk::watched(Arc::clone(&refuse) as Arc<dyn Watch>));
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    let syncer = journal.syncer();
+    append(&mut journal, 7, 0, b"{}").unwrap();
+    journal.flush().unwrap();
+    let other = syncer.clone();
+    std::thread::scope(|scope| scope.spawn(move || other.sync()).join()).unwrap().unwrap();
+    refuse.syncs.store(true, Ordering::SeqCst);
+    assert!(matches!(syncer.sync(), Err(StoreError::Io { action: "sync", .. })));
+    let error = append(&mut journal, 7, 1, b"{}").unwrap_err().to_string();
+    assert!(error.contains("stopped after an earlier failure") && error.contains("cannot sync"), "{error}");
+}
+
+#[test]
+fn a_full_segment_is_followed_by_one_that_can_be_read_by_itself() {
+    let (_folder, store) = store(Disk::default());
+    let mut journal = JournalWriter::create(&store, &start()).unwrap().with_segment_bytes(64 << 10);
+    let (robot, stream) = (id("kuavo-01"), "event".parse::<StreamName>().unwrap());
+    journal.control(&Control::Baseline { robot, stream, boot: 7, next_seq: 0 }).unwrap();
+    let syncer = journal.syncer();
+    for seq in 0..40 {
+        append(&mut journal, 7, seq, &[b' '; 8192]).unwrap();
+        journal.flush().unwrap();
+        syncer.sync().unwrap();
+    }
+    journal.control(&Control::Stop { stop_ns: START_NS, ended_by: "stop".to_owned() }).unwrap();
+    assert_eq!(journal.finish().unwrap(), *store.journals().unwrap().last().unwrap());
+    let segments = store.journals().unwrap();
+    assert_eq!(segments.len(), 6);
+    let all = survey(&store, start().episode).unwrap();
+    assert_eq!(all.rows[&(key(), 7)].count(), 40);
+    assert_eq!(all.stop, Some((START_NS, "stop".to_owned())));
+    // Any one of them says what it is about.
+    for other in segments.iter().filter(|path| !path.ends_with(segments[3].file_name().unwrap())) {
+        fs::remove_file(other).unwrap();
+    }
+    let one = survey(&store, start().episode).unwrap();
+    assert_eq!(one.start, start());
+    assert!(one.controls.iter().any(|control| matches!(control, Control::Baseline { next_seq: 0, .. })), "{:?}", one.controls);
+    assert!((5..10).contains(&one.rows[&(key(), 7)].count()));
+}
+
+/// A journal of six chunks with a row each, and where in the file they begin.
+fn chunks(store: &Store) -> (PathBuf, Vec<u64>) {
+    let mut journal = JournalWriter::create(store, &start()).unwrap();
+    let path = journal.path().to_path_buf();
+    let mut places = Vec::new();
+    for seq in 0..6 {
+        places.push(fs::metadata(&path).unwrap().len());
+        append(&mut journal, 7, seq, &[b'x'; 100]).unwrap();
+        journal.flush().unwrap();
+    }
+    journal.finish().unwrap();
+    (path, places)
+}
+
+fn check_damage(change: impl FnOnce(&mut Vec<u8>, usize), lost: std::ops::Range<u64>, bad_chunks: u64) {
+    let (_folder, store) = store(Disk::default());
+    let (path, places) = chunks(&store);
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes, usize::try_from(places[2]).unwrap());
+    fs::write(&path, bytes).unwrap();
+    let found = survey(&store, start().episode).unwrap();
+    assert_eq!(found.rows[&(key(), 7)].missing_in(&(0..6)), Vec::from_iter((!lost.is_empty()).then_some(lost)));
+    assert_eq!((found.bad_chunks, found.torn_bytes), (bad_chunks, 0));
+}
+
+#[test]
+fn a_damaged_chunk_costs_only_itself() {
+    check_damage(|_, _| {}, 0..0, 0);
+    // In a payload; in the record of the stream's channel; in the chunk's code, length and checksum.
+    check_damage(|bytes, at| bytes[at + 400] ^= 1, 2..3, 1);
+    check_damage(|bytes, at| bytes[at + 60] ^= 1, 2..3, 1);
+    check_damage(|bytes, at| bytes[at] = mcap::records::op::MESSAGE_INDEX, 2..3, 1);
+    check_damage(|bytes, at| bytes[at] = mcap::records::op::DATA_END, 2..3, 1);
+    check_damage(|bytes, at| bytes[at] = mcap::records::op::FOOTER, 2..3, 1);
+    check_damage(|bytes, at| bytes[at + 7] ^= 1, 2..3, 1);
+    // A length that leads astray loses nothing when the chunk itself is whole.
+    check_damage(|bytes, at| bytes[at + 2] ^= 1, 0..0, 1);
+    check_damage(|bytes, at| bytes[at + 41] ^= 1, 2..3, 1);
+    check_damage(|bytes, at| bytes[at + 33] ^= 1, 2..3, 1);
+    check_damage(|bytes, at| bytes[at..at + 700].fill(0), 2..4, 1);
+}
+
+#[test]
+fn a_chunk_within_a_payload_is_not_taken_for_one_of_the_journal() {
+    let (_folder, store) = store(Disk::default());
+    let (path, places) = chunks(&store);
+    let foreign = fs::read(&path).unwrap()[usize::try_from(places[1]).unwrap()..usize::try_from(places[2]).unwrap()].to_vec();
+    fs::remove_file(&path).unwrap();
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    append(&mut journal, 8, 0, &foreign).unwrap();
+    journal.flush().unwrap();
+    drop(journal);
+    // Torn: what is left of the chunk is searched for whole ones.
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 150]).unwrap();
+    assert_eq!((rows(&store, 7).count(), rows(&store, 8).count()), (0, 0));
+}
