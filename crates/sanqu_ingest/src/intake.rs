@@ -1,6 +1,6 @@
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,15 +12,13 @@ use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 
 use crate::error::reason;
-use crate::queue::Queue;
-use crate::{IngestError, Node, Refused, RefusedReason};
+use crate::{Arrived, IngestError, Node, Queue, Refused, RefusedReason};
 
 /// The most keys that are remembered; a field has some hundreds. Further ones are parsed each time.
 const KEYS_MAX: usize = 4096;
 
-/// A received payload shares a network buffer of 64 KiB with its neighbours. Smaller ones are copied out of it: held
-/// in place, a kilobyte in the pre-roll would keep 64 KiB alive, and no limit in bytes would mean anything.
-const KEEP_IN_PLACE_BYTES_MIN: usize = 32 * 1024;
+/// The most robots that are remembered as not taken; further ones count as strays.
+const UNPLACED_MAX: usize = 1024;
 
 /// The longest attachment that is taken; the sample header has 48 bytes.
 const ATTACHMENT_BYTES_MAX: usize = 4096;
@@ -54,167 +52,227 @@ impl BadKeys {
     pub const KEYS_MAX: usize = 64;
 }
 
-/// The recorder's subscriber: every stream of a field into one byte-bounded queue.
+/// A robot whose samples nobody takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// Samples so far.
+    pub samples: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Says where a robot's samples go: the number of a queue, or why nobody takes them. Asked when a robot is first heard.
+pub type Place = Box<dyn FnMut(&Id) -> Result<usize, String> + Send>;
+
+/// A subscriber for every stream of a field, with byte-bounded queues: one for each station of a recorder.
 ///
-/// zenoh's threads only look up the key, take the time and push; they never wait and never call the network. What the
-/// queue cannot take is counted by stream, boot and sequence. Previews are left out: they are made to be lost.
+/// zenoh's threads only look up the key, take the time and copy the sample into its queue; they never wait and never call
+/// the network. What a queue cannot take is counted by stream, boot and sequence. Previews are left out: they are made to
+/// be lost.
 pub struct Intake {
     shared: Arc<Shared>,
+    /// For those who take samples one by one.
+    taken: Mutex<VecDeque<Received>>,
     _subscriber: Subscriber<()>,
 }
 
 struct Shared {
-    queue: Queue,
+    queues: Vec<Arc<Queue>>,
     routes: Mutex<Routes>,
 }
 
-#[derive(Default)]
 struct Routes {
     known: HashMap<String, Route>,
+    place: Place,
+    placed: BTreeMap<Id, usize>,
+    unplaced: BTreeMap<Id, Unplaced>,
     bad: BadKeys,
 }
 
 /// What is known about a key, so that it is parsed once.
 struct Route {
-    /// None for keys that are not taken.
-    key: Option<Arc<StreamKey>>,
-    bad: bool,
+    goal: Goal,
     encoding: (Encoding, Arc<str>),
 }
 
+enum Goal {
+    Queue(usize, Arc<StreamKey>),
+    /// The robot is taken by nobody.
+    Unplaced(Id),
+    Preview,
+    /// The key is no stream.
+    Bad,
+}
+
 impl Intake {
-    /// Subscribes to everything of the field. The queue holds at most `queue_bytes`.
+    /// Subscribes to everything of the field, into one queue of at most `queue_bytes`; see [`Intake::recv_timeout`].
     ///
     /// # Errors
     /// [`IngestError::Declare`].
     pub async fn declare(node: &Node, field: &Id, queue_bytes: usize) -> Result<Self, IngestError> {
-        let shared = Arc::new(Shared { queue: Queue::new(queue_bytes), routes: Mutex::default() });
+        Self::subscribe(node, field, vec![Arc::new(Queue::new(queue_bytes))], Box::new(|_| Ok(0))).await
+    }
+
+    /// As [`Intake::declare`], into several queues of at most so many bytes together, which their owners empty: see
+    /// [`Intake::queues`]. Half of the bytes is shared out evenly and kept for each, the other half is lent to those that
+    /// need more. `place` says which robot belongs to which.
+    ///
+    /// # Errors
+    /// [`IngestError::Declare`].
+    pub async fn declare_queues(node: &Node, field: &Id, (count, bytes_max): (usize, usize), place: Place) -> Result<Self, IngestError> {
+        Self::subscribe(node, field, Queue::several(count, bytes_max), place).await
+    }
+
+    async fn subscribe(node: &Node, field: &Id, queues: Vec<Arc<Queue>>, mut place: Place) -> Result<Self, IngestError> {
+        let count = queues.len();
+        let place = move |robot: &Id| {
+            place(robot).and_then(|queue| if queue < count { Ok(queue) } else { Err(format!("there is no queue {queue}")) })
+        };
+        let routes = Routes {
+            known: HashMap::new(),
+            place: Box::new(place),
+            placed: BTreeMap::new(),
+            unplaced: BTreeMap::new(),
+            bad: BadKeys::default(),
+        };
+        let shared = Arc::new(Shared { queues, routes: Mutex::new(routes) });
         let key = format!("sanqu/{field}/**");
         let taking = Arc::clone(&shared);
         let subscriber = node.session().declare_subscriber(&key).callback(move |sample| taking.take(&sample)).await;
         let _subscriber = subscriber.map_err(|e| IngestError::Declare { key, reason: reason(&e) })?;
-        Ok(Self { shared, _subscriber })
+        Ok(Self { shared, taken: Mutex::default(), _subscriber })
     }
 
-    /// The next sample in order of arrival; none after `wait`, or at once after [`Intake::wake`].
+    /// The queues, by number.
+    pub fn queues(&self) -> &[Arc<Queue>] {
+        &self.shared.queues
+    }
+
+    /// Of one queue, the next sample in order of arrival; none after `wait`, or at once after [`Intake::wake`].
     pub fn recv_timeout(&self, wait: Duration) -> Option<Received> {
-        self.shared.queue.pop(wait)
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.is_empty() {
+            let queue = self.shared.queues.first()?;
+            let batch = queue.take(wait);
+            taken.extend(batch.iter().map(Arrived::to_received));
+            queue.give_back(batch);
+        }
+        taken.pop_front()
     }
 
     /// Ends a running or the next [`Intake::recv_timeout`] early, because there is something else to do.
     pub fn wake(&self) {
-        self.shared.queue.wake();
+        self.shared.queues.iter().for_each(|queue| queue.wake());
     }
 
-    /// What was refused since the last call, sorted by stream.
+    /// What was refused since the last call, sorted by queue and stream.
     pub fn take_refused(&self) -> Vec<Refused> {
-        self.shared.queue.take_refused()
-    }
-
-    /// Samples so far on keys that are not streams of the wire contract.
-    pub fn bad_keys(&self) -> BadKeys {
-        self.shared.routes.lock().unwrap_or_else(PoisonError::into_inner).bad.clone()
+        self.shared.queues.iter().flat_map(|queue| queue.take_refused()).collect()
     }
 
     /// Samples and bytes that wait.
     pub fn fill(&self) -> (usize, usize) {
-        self.shared.queue.fill()
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let fills = self.shared.queues.iter().map(|queue| queue.fill());
+        let taken = (taken.len(), taken.iter().map(|sample| sample.payload.len()).sum());
+        fills.fold(taken, |sum, fill| (sum.0 + fill.samples, sum.1 + fill.bytes))
+    }
+
+    /// Samples so far on keys that are not streams of the wire contract.
+    pub fn bad_keys(&self) -> BadKeys {
+        self.shared.lock().bad.clone()
+    }
+
+    /// The robots that were heard and that nobody takes.
+    pub fn unplaced(&self) -> BTreeMap<Id, Unplaced> {
+        self.shared.lock().unplaced.clone()
     }
 }
 
 impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Routes> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self, sample: &Sample) {
         let recv_ns = now_ns();
         if sample.kind() != SampleKind::Put {
             return;
         }
-        let Some((key, encoding)) = self.route(sample) else { return };
-        let attachment = sample.attachment().map(bytes_of).unwrap_or_default();
-        if sample.payload().len() > PAYLOAD_BYTES_MAX || attachment.len() > ATTACHMENT_BYTES_MAX {
-            self.queue.refuse(key, &attachment, RefusedReason::TooLarge);
-            return;
+        let Some((queue, key, encoding)) = self.lock().of_sample(sample) else { return };
+        let Some(queue) = self.queues.get(queue) else { return };
+        let attachment = sample.attachment().map_or(Cow::Borrowed(&[][..]), ZBytes::to_bytes);
+        let (payload, payload_bytes) = (sample.payload(), sample.payload().len());
+        if payload_bytes > PAYLOAD_BYTES_MAX || attachment.len() > ATTACHMENT_BYTES_MAX {
+            return queue.refuse(&key, &attachment, RefusedReason::TooLarge);
         }
-        self.queue.push(Received { key, encoding, attachment, payload: bytes_of(sample.payload()), recv_ns });
+        let arrived = Arrived { key: &key, encoding: &encoding, attachment: &attachment, payload: &[], recv_ns, resent: false };
+        queue.push_pieces(&arrived, payload_bytes, payload.slices());
+    }
+}
+
+impl Routes {
+    /// Queue, stream and encoding of a sample; none when it is not taken, which is then counted.
+    fn of_sample(&mut self, sample: &Sample) -> Option<(usize, Arc<StreamKey>, Arc<str>)> {
+        let text = sample.key_expr().as_str();
+        if let Some(route) = self.known.get_mut(text) {
+            if route.encoding.0 != *sample.encoding() {
+                route.encoding = named(sample.encoding());
+            }
+            return route.go(&mut self.unplaced, &mut self.bad);
+        }
+        let route = Route { goal: self.goal(text), encoding: named(sample.encoding()) };
+        let gone = route.go(&mut self.unplaced, &mut self.bad);
+        if self.known.len() < KEYS_MAX {
+            self.known.insert(text.to_owned(), route);
+        }
+        gone
     }
 
-    /// The stream and encoding of a sample; none when it is not taken, which is then counted.
-    fn route(&self, sample: &Sample) -> Option<(Arc<StreamKey>, Arc<str>)> {
-        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let Routes { known, bad } = &mut *routes;
-        let text = sample.key_expr().as_str();
-        if !known.contains_key(text) {
-            let route = Route::new(text, sample.encoding(), bad);
-            if known.len() >= KEYS_MAX {
-                bad.samples += u64::from(route.bad);
-                return route.key.map(|key| (key, route.encoding.1));
+    fn goal(&mut self, text: &str) -> Goal {
+        let key = match text.parse::<StreamKey>() {
+            Ok(key) if key.stream.kind() == StreamKind::Preview => return Goal::Preview,
+            Ok(key) => key,
+            Err(error) => {
+                if self.bad.keys.len() < BadKeys::KEYS_MAX && self.bad.keys.insert(text.to_owned(), error.to_string()).is_none() {
+                    warn!(key = text, %error, "samples on this key are not recorded");
+                }
+                return Goal::Bad;
             }
-            known.insert(text.to_owned(), route);
+        };
+        if let Some(queue) = self.placed.get(&key.robot) {
+            return Goal::Queue(*queue, Arc::new(key));
         }
-        let route = known.get_mut(text)?;
-        bad.samples += u64::from(route.bad);
-        if route.encoding.0 != *sample.encoding() {
-            route.encoding = named(sample.encoding());
+        if self.unplaced.contains_key(&key.robot) {
+            return Goal::Unplaced(key.robot);
         }
-        Some((Arc::clone(route.key.as_ref()?), Arc::clone(&route.encoding.1)))
+        match (self.place)(&key.robot) {
+            Ok(queue) => {
+                self.placed.insert(key.robot.clone(), queue);
+                Goal::Queue(queue, Arc::new(key))
+            }
+            Err(_) if self.unplaced.len() >= UNPLACED_MAX => Goal::Bad,
+            Err(reason) => {
+                warn!(robot = %key.robot, reason, "this robot is not recorded");
+                self.unplaced.insert(key.robot.clone(), Unplaced { samples: 0, reason });
+                Goal::Unplaced(key.robot)
+            }
+        }
     }
 }
 
 impl Route {
-    fn new(text: &str, encoding: &Encoding, bad: &mut BadKeys) -> Self {
-        let encoding = named(encoding);
-        match text.parse::<StreamKey>() {
-            Ok(key) if key.stream.kind() == StreamKind::Preview => Self { key: None, bad: false, encoding },
-            Ok(key) => Self { key: Some(Arc::new(key)), bad: false, encoding },
-            Err(error) => {
-                if bad.keys.len() < BadKeys::KEYS_MAX && bad.keys.insert(text.to_owned(), error.to_string()).is_none() {
-                    warn!(key = text, %error, "samples on this key are not recorded");
-                }
-                Self { key: None, bad: true, encoding }
-            }
+    fn go(&self, unplaced: &mut BTreeMap<Id, Unplaced>, bad: &mut BadKeys) -> Option<(usize, Arc<StreamKey>, Arc<str>)> {
+        match &self.goal {
+            Goal::Queue(queue, key) => return Some((*queue, Arc::clone(key), Arc::clone(&self.encoding.1))),
+            Goal::Unplaced(robot) => unplaced.get_mut(robot)?.samples += 1,
+            Goal::Preview => {}
+            Goal::Bad => bad.samples += 1,
         }
+        None
     }
 }
 
 fn named(encoding: &Encoding) -> (Encoding, Arc<str>) {
     (encoding.clone(), Arc::from(encoding.to_string()))
-}
-
-/// A payload that lies in one piece of a network buffer.
-struct InPlace(ZBytes);
-
-impl AsRef<[u8]> for InPlace {
-    fn as_ref(&self) -> &[u8] {
-        self.0.slices().next().unwrap_or_default()
-    }
-}
-
-fn bytes_of(payload: &ZBytes) -> Bytes {
-    match payload.to_bytes() {
-        // Came in fragments and was put together just now: nothing to copy again.
-        Cow::Owned(bytes) => Bytes::from(bytes),
-        Cow::Borrowed(bytes) if bytes.len() < KEEP_IN_PLACE_BYTES_MIN => Bytes::copy_from_slice(bytes),
-        Cow::Borrowed(_) => Bytes::from_owner(InPlace(payload.clone())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(pieces: &[Vec<u8>]) {
-        let mut writer = ZBytes::writer();
-        for piece in pieces {
-            writer.append(ZBytes::from(piece.clone()));
-        }
-        assert_eq!(bytes_of(&writer.finish()), pieces.concat());
-    }
-
-    #[test]
-    fn payloads_keep_their_bytes_however_they_lie() {
-        check(&[]);
-        check(&[vec![1; 100]]);
-        check(&[vec![2; KEEP_IN_PLACE_BYTES_MIN]]);
-        check(&[vec![3; 40_000], vec![4; 40_000]]);
-    }
 }

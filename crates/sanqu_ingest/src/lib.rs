@@ -2,13 +2,14 @@
 //! names zenoh; programs see bytes, keys and counts.
 //!
 //! ```text
-//! robot:     RobotPublisher ── ring ── senders ───────►┐
+//! robot:     RobotPublisher ── ring ── senders ──────►┐
 //!            (answers @describe, @counts, @resend)    │ Node (router in the recorder, clients elsewhere)
-//! recorder:  Intake ◄── byte-bounded queue ◄──────────┘
+//! recorder:  Intake ◄── byte-bounded queues ◄─────────┘
 //!            Service ◄── control requests
 //! ```
 
 mod announce;
+mod batch;
 mod error;
 mod intake;
 mod link;
@@ -23,11 +24,12 @@ mod service;
 mod spill;
 
 pub use announce::{Counts, describe, describe_robot, final_counts, robots_alive};
+pub use batch::{Arrived, Batch};
 pub use error::IngestError;
-pub use intake::{BadKeys, Intake, Received};
+pub use intake::{BadKeys, Intake, Place, Received, Unplaced};
 pub use node::{CONNECT_TIMEOUT, Node};
 pub use outbox::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};
 pub use publisher::{HEARTBEAT_PERIOD, RobotPublisher};
-pub use queue::{QUEUE_SAMPLES_MAX, Refused, RefusedReason};
+pub use queue::{Fill, QUEUE_SAMPLES_MAX, Queue, Refused, RefusedReason};
 pub use resend::{RESEND_BYTES_MAX, Resent, resend};
 pub use service::{Request, Service, ask};

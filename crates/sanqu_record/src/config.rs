@@ -9,7 +9,7 @@ use crate::RecordError;
 /// How long a stop waits, after the robots were asked for their final counts, for rows that are still on their way.
 pub const STOP_GRACE: Duration = Duration::from_millis(1500);
 
-/// The most bytes that the pre-roll of one robot keeps alive.
+/// The most bytes that a station's pre-roll keeps alive for each robot that stands there.
 pub(crate) const PRE_ROLL_BYTES_MAX: usize = 64 << 20;
 
 /// What the recorder needs to know. See [`RecorderConfig::new`] for the usual values.
@@ -21,13 +21,17 @@ pub struct RecorderConfig {
     pub robots_dir: PathBuf,
     /// Where episodes go.
     pub store: Store,
-    /// What was received is written to the journal's file at most this much later: what a crash can cost.
+    /// What was received is written to the journal's file at most this much later, its time in the queue included: what a
+    /// crash can cost.
     pub flush: Duration,
-    /// What was written is made durable at most this much later: what a power loss can cost.
+    /// Making durable what was received begins at most this much later, or when the sync before it has ended: what a power
+    /// loss can cost.
     pub sync: Duration,
     /// How far an episode reaches back before its start. Video reaches back further, to the key frame before.
     pub pre_roll: Duration,
-    /// The most bytes that wait between network and recorder; beyond it samples are refused and counted.
+    /// The most bytes that wait between network and stations; beyond it samples are refused and counted. Half of it is
+    /// shared out evenly: a station can have its part of that whatever the others do. The other half is lent to the
+    /// stations that need more. What a station is just writing, and its pre-roll, come on top.
     pub queue_bytes: usize,
     /// Record robots that the field does not know, at [`RecorderConfig::unknown_station`].
     pub allow_unknown: bool,

@@ -1,62 +1,38 @@
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::collections::BTreeMap;
 
-use sanqu_ingest::{IngestError, Intake, Node, Request, Service, describe_robot, final_counts};
+use sanqu_ingest::{IngestError, Node, Request, Service, describe_robot, final_counts};
 use sanqu_model::{EpisodeId, Id, control_key};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use crate::engine::Inbox;
+use crate::station::{Desk, Message};
 use crate::stop::Answer;
 
-/// Network work for the recorder thread, which itself never waits for the network.
+/// Network work for a station, which itself never waits for the network.
 pub(crate) enum Errand {
     /// Ask a robot what it sends.
-    Describe { robot: Id },
+    Describe { robot: Id, desk: Desk },
     /// Ask robots what they have sent; those in `undescribed` also what they send.
-    Settle { station: Id, episode: EpisodeId, robots: Vec<Id>, undescribed: Vec<Id> },
+    Settle { episode: EpisodeId, robots: Vec<Id>, undescribed: Vec<Id>, desk: Desk },
     /// Answer an operator.
     Reply { request: Request, station: Id, reply: Vec<u8> },
 }
 
-/// Hands messages to the recorder thread.
-#[derive(Clone)]
-pub(crate) struct Desk {
-    pub(crate) inbox: SyncSender<Inbox>,
-    pub(crate) intake: Arc<Intake>,
-}
-
-impl Desk {
-    /// True unless the recorder is swamped or gone.
-    pub(crate) fn put(&self, message: Inbox) -> bool {
-        let put = match self.inbox.try_send(message) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                warn!("the recorder has too much to do; a message to it was dropped");
-                false
-            }
-            Err(TrySendError::Disconnected(_)) => false,
-        };
-        self.intake.wake();
-        put
-    }
-}
-
-/// Runs errands until the recorder thread ends, then finishes what was begun.
-pub(crate) async fn run(node: Node, field: Id, desk: Desk, mut errands: mpsc::Receiver<Errand>) {
+/// Runs errands until the stations have ended, then finishes what was begun.
+pub(crate) async fn run(node: Node, field: Id, mut errands: mpsc::Receiver<Errand>) {
     let mut running = JoinSet::new();
     while let Some(errand) = errands.recv().await {
         while running.try_join_next().is_some() {}
-        running.spawn(go(node.clone(), field.clone(), desk.clone(), errand));
+        running.spawn(go(node.clone(), field.clone(), errand));
     }
     running.join_all().await;
 }
 
-async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
+async fn go(node: Node, field: Id, errand: Errand) {
     match errand {
-        Errand::Describe { robot } => describe(&node, &field, &desk, robot).await,
-        Errand::Settle { station, episode, robots, undescribed } => {
+        Errand::Describe { robot, desk } => describe(&node, &field, &desk, robot).await,
+        Errand::Settle { episode, robots, undescribed, desk } => {
             // All at once: a robot that hangs must not use up the time of the others.
             let mut describing = JoinSet::new();
             for robot in undescribed {
@@ -70,7 +46,7 @@ async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
             }
             let answers = asking.join_all().await;
             describing.join_all().await;
-            desk.put(Inbox::Settled { station, episode, answers });
+            desk.put(Message::Settled { episode, answers });
         }
         Errand::Reply { request, station, reply } => {
             if let Err(error) = request.reply(&control_key(&field, &station), reply) {
@@ -83,7 +59,7 @@ async fn go(node: Node, field: Id, desk: Desk, errand: Errand) {
 async fn describe(node: &Node, field: &Id, desk: &Desk, robot: Id) {
     match describe_robot(node, field, &robot).await {
         Ok(descriptions) if descriptions.is_empty() => debug!(%robot, "the robot does not describe itself"),
-        Ok(descriptions) => _ = desk.put(Inbox::Described { robot, descriptions }),
+        Ok(descriptions) => _ = desk.put(Message::Described { robot, descriptions }),
         Err(error) => warn!(%robot, %error, "the robot could not be asked what it sends"),
     }
 }
@@ -96,12 +72,11 @@ async fn ask_counts(node: &Node, field: &Id, robot: Id) -> Answer {
     (robot, counts)
 }
 
-/// Takes the operators' requests to the recorder thread.
-pub(crate) async fn serve(mut service: Service, stations: Vec<(String, Id)>, desk: Desk) {
+/// Takes the operators' requests to their stations, by control key.
+pub(crate) async fn serve(mut service: Service, stations: BTreeMap<String, Desk>) {
     while let Some(request) = service.recv().await {
-        let station = stations.iter().find(|(key, _)| key == request.key()).map(|(_, station)| station.clone());
-        match station {
-            Some(station) => _ = desk.put(Inbox::Control { station, request }),
+        match stations.get(request.key()) {
+            Some(desk) => _ = desk.put(Message::Control(request)),
             // A wildcard would ask many stations at once; nothing sensible could be done.
             None => warn!(key = request.key(), "a control request names no single station"),
         }

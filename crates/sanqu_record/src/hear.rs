@@ -1,95 +1,105 @@
-use std::sync::Arc;
-
-use sanqu_ingest::{Counts, Received};
-use sanqu_model::{Id, StreamDescription, StreamKey, StreamKind, now_ns};
+use sanqu_ingest::{Arrived, Batch, Counts, Refused, RefusedReason};
+use sanqu_model::{DetectedBy, Id, LossCause, StreamDescription, StreamKey, StreamKind, now_ns};
+use sanqu_store::Control;
 use sanqu_wire::SampleHeader;
 use tracing::warn;
 
-use crate::RefusedRobot;
-use crate::config::PRE_ROLL_BYTES_MAX;
-use crate::engine::Engine;
 use crate::errand::Errand;
-use crate::pre_roll::PreRoll;
-use crate::robot::RobotWatch;
+use crate::pre_roll::Mark;
+use crate::robot::STREAMS_MAX;
+use crate::station::Station;
+use crate::take::Take;
 
-/// Robots that are recorded at most, where robots that the field does not know are recorded too: each has its pre-roll.
-const ROBOTS_MAX: usize = 256;
-/// Robots that are refused by name; further ones are not shown.
-const REFUSED_ROBOTS_MAX: usize = 1024;
+/// Refused ranges that are remembered for the pre-roll of the next episode.
+const REFUSED_MAX: usize = 4096;
 
-impl Engine {
-    /// Takes a sample: counts it, holds it back for the next episode, and appends it to the open one.
-    pub(crate) fn sample(&mut self, sample: &Received) {
-        let robot = &sample.key.robot;
-        if !self.robots.contains_key(robot) && !self.admit(robot) {
-            return;
+impl Station {
+    /// Takes a batch: counts its samples, appends them to the open episode, and holds them back for the next one.
+    pub(crate) fn hear(&mut self, batch: Batch) {
+        if batch.is_empty() {
+            return self.desk.queue.give_back(batch);
         }
-        let Some(watch) = self.robots.get_mut(robot) else { return };
-        let Some(station) = self.stations.get_mut(&watch.station) else { return };
-        if sample.key.stream.kind().is_recorded() && !watch.has_place(&sample.key.stream) {
-            return station.refuse_stream(&sample.key, !std::mem::replace(&mut watch.is_crowded, true));
+        let marks = batch.iter().map(|sample| self.sample(&sample)).collect();
+        let queue = &self.desk.queue;
+        self.pre_roll.push(batch, marks).for_each(|gone| queue.give_back(gone));
+    }
+
+    fn sample(&mut self, sample: &Arrived<'_>) -> Mark {
+        let (robot, stream) = (&sample.key.robot, &sample.key.stream);
+        let is_known = self.robots.get(robot).is_some_and(|watch| watch.streams.contains_key(stream));
+        if !is_known && !self.meet(sample) {
+            return Mark::default();
         }
-        let take = station.take.as_mut().filter(|take| take.records(robot));
-        let ask = if sample.key.stream.kind() == StreamKind::Status {
-            let Some(counts) = Counts::parse(&sample.payload) else { return };
-            let ask = watch.heartbeat(&counts);
-            if let Some(take) = take {
-                for stream in counts.next_seq.keys() {
-                    let Some(boot) = watch.streams.get(stream).and_then(|track| track.boot(counts.boot)) else { continue };
-                    let key = StreamKey { stream: stream.clone(), ..(*sample.key).clone() };
-                    take.baseline(&Arc::new(key), counts.boot, boot.baseline);
-                }
+        let Some(watch) = self.robots.get_mut(robot) else { return Mark::default() };
+        // A damaged header must not move the counts that losses are told by; the sample itself is kept as it came.
+        let header = SampleHeader::decode_checked(sample.attachment, sample.payload).ok();
+        let boot = watch.track(sample.key, stream).sample(header.as_ref(), sample.payload.len(), sample.recv_ns);
+        self.figures.corrupt_samples += u64::from(header.is_none() && !sample.attachment.is_empty());
+        if let Some(take) = self.take.as_mut().filter(|take| take.records(robot)) {
+            match (&header, boot) {
+                (Some(header), Some(boot)) => take.sample_of(sample, header, boot),
+                _ => _ = take.sample(sample, None),
             }
-            ask
-        } else {
-            // A damaged header must not move the counts that losses are told by; the sample itself is kept as it came.
-            let header = SampleHeader::decode_checked(&sample.attachment, &sample.payload).ok();
-            let ask = watch.sample(sample, header);
-            if let Some(take) = take {
-                let boot = header.and_then(|header| watch.streams.get(&sample.key.stream)?.boot(header.boot));
-                if let Some(boot) = boot {
-                    take.baseline(&sample.key, boot.boot, boot.baseline);
-                }
-                let ours = |h: &SampleHeader| take.stopping.as_ref().is_none_or(|stop| stop.takes(&sample.key, h.boot, h.seq));
-                if header.as_ref().is_none_or(ours) {
-                    take.sample(sample, header.as_ref());
-                }
-            }
-            ask
-        };
-        if ask {
-            let robot = robot.clone();
-            self.errand(Errand::Describe { robot });
+        }
+        if watch.asks_for(header.map(|header| header.boot)) {
+            self.ask_what_it_sends(robot);
+        }
+        Mark { header, is_data: true }
+    }
+
+    /// Takes the first sample of a stream, or a heartbeat; true when it is data that is recorded.
+    fn meet(&mut self, sample: &Arrived<'_>) -> bool {
+        let key = sample.key;
+        self.admit(&key.robot);
+        if key.stream.kind() == StreamKind::Status {
+            self.heartbeat(sample);
+            return false;
+        }
+        self.has_place(key)
+    }
+
+    /// A robot that was not expected belongs to the episodes that start from now on.
+    fn admit(&mut self, robot: &Id) {
+        if let Err(place) = self.names.binary_search(robot) {
+            self.names.insert(place, robot.clone());
+        }
+        if !self.robots.contains_key(robot) {
+            self.robots.insert(robot.clone(), Default::default());
         }
     }
 
-    /// Whether a robot that was not heard before is recorded, and where.
-    fn admit(&mut self, robot: &Id) -> bool {
-        let known = self.config.field.robot(robot).is_some();
-        let home = self.config.field.station_of(robot).map(|place| place.station.id.clone());
-        let has_place = self.robots.len() < ROBOTS_MAX;
-        let home = home.or_else(|| self.home_of_unknown.clone().filter(|_| !known && has_place));
-        if let Some(home) = home {
-            if let Some(station) = self.stations.get_mut(&home)
-                && let Err(place) = station.robots.binary_search(robot)
-            {
-                station.robots.insert(place, robot.clone());
+    fn heartbeat(&mut self, sample: &Arrived<'_>) {
+        let Some(counts) = Counts::parse(sample.payload) else { return };
+        let robot = &sample.key.robot;
+        let Some(watch) = self.robots.get_mut(robot) else { return };
+        let mut take = self.take.as_mut().filter(|take| take.records(robot));
+        let ask = watch.heartbeat(sample.key, &counts, |key, boot| {
+            if let Some(take) = &mut take {
+                take.begin_boot(key, boot);
             }
-            let span_ns = i64::try_from(self.config.pre_roll.as_nanos()).unwrap_or(i64::MAX);
-            self.robots.insert(robot.clone(), RobotWatch::new(home, PreRoll::new(span_ns, PRE_ROLL_BYTES_MAX)));
+        });
+        if ask {
+            self.ask_what_it_sends(robot);
+        }
+    }
+
+    fn ask_what_it_sends(&self, robot: &Id) {
+        self.context.errand(Errand::Describe { robot: robot.clone(), desk: self.desk.clone() });
+    }
+
+    /// Whether a stream of a robot is recorded. If not, its sample is counted.
+    fn has_place(&mut self, key: &StreamKey) -> bool {
+        let Some(watch) = self.robots.get_mut(&key.robot) else { return false };
+        if watch.has_place(&key.stream) {
             return true;
         }
-        if let Some(refused) = self.refused_robots.get_mut(robot) {
-            refused.samples += 1;
-        } else if self.refused_robots.len() < REFUSED_ROBOTS_MAX {
-            let field = &self.config.field.field;
-            let reason = match (known, has_place || self.home_of_unknown.is_none()) {
-                (true, _) => format!("it stands at no station of field {field}"),
-                (false, true) => format!("field {field} does not know it"),
-                (false, false) => format!("field {field} does not know it, and {ROBOTS_MAX} robots are recorded already"),
-            };
-            warn!(%robot, reason, "this robot is not recorded");
-            self.refused_robots.insert(robot.clone(), RefusedRobot { robot: robot.clone(), samples: 1, reason });
+        self.refused_samples += 1;
+        if !std::mem::replace(&mut watch.is_crowded, true) {
+            let text = format!("{key} and further streams are not recorded: a robot has at most {STREAMS_MAX}");
+            warn!(text);
+            if let Some(take) = &mut self.take {
+                take.control(Control::Event { t_ns: now_ns(), name: "streams_refused".to_owned(), text });
+            }
         }
         false
     }
@@ -97,38 +107,70 @@ impl Engine {
     /// Takes a robot's descriptions, for the open episode and for the next ones.
     pub(crate) fn described(&mut self, robot: &Id, descriptions: Vec<StreamDescription>) {
         let Some(watch) = self.robots.get_mut(robot) else { return };
-        let take = self.stations.get_mut(&watch.station).and_then(|station| station.take.as_mut());
-        if let Some(take) = take.filter(|take| take.records(robot)) {
+        if let Some(take) = self.take.as_mut().filter(|take| take.records(robot)) {
             descriptions.iter().for_each(|description| take.describe(robot, description));
         }
         watch.descriptions = descriptions.into_iter().map(|description| (description.stream.clone(), description)).collect();
     }
 
-    /// Accounts for what the queue has refused so far.
+    /// Accounts for what the queue has refused so far: in the open episode, and for the pre-roll of the next one.
     pub(crate) fn take_refused(&mut self) {
-        for refused in self.intake.take_refused() {
-            if !refused.key.stream.kind().is_recorded() {
+        for refused in self.desk.queue.take_refused() {
+            let key = &refused.key;
+            self.admit(&key.robot);
+            if !key.stream.kind().is_recorded() || !self.has_place(key) {
                 continue;
             }
-            let robot = refused.key.robot.clone();
-            if !self.robots.contains_key(&robot) && !self.admit(&robot) {
-                continue;
-            }
-            let Some(watch) = self.robots.get_mut(&robot) else { continue };
-            if !watch.has_place(&refused.key.stream) {
-                continue;
-            }
-            let track = watch.track(&refused.key.stream);
+            warn!(%key, samples = refused.samples, reason = ?refused.reason, "samples were refused");
+            self.refused_samples += refused.samples;
+            let Some(watch) = self.robots.get_mut(&key.robot) else { continue };
+            let track = watch.track(key, &key.stream);
+            let mut take = self.take.as_mut().filter(|take| take.records(&key.robot));
             if let (Some(boot), Some(from), Some(to)) = (refused.boot, refused.from_seq, refused.to_seq) {
-                track.refused(boot, from, to);
+                let boot = track.refused(boot, from, to);
+                if let Some(take) = &mut take {
+                    take.begin_boot(key, boot);
+                    write_refused(take, &refused, boot.share.as_ref().map(|share| share.begin));
+                }
+            } else if let Some(take) = &mut take {
+                write_refused(take, &refused, None);
             }
-            let baseline = refused.boot.and_then(|boot| track.boot(boot)).map(|boot| (boot.boot, boot.baseline));
-            let Some(station) = self.stations.get_mut(&watch.station) else { continue };
-            warn!(key = %refused.key, samples = refused.samples, reason = ?refused.reason, "samples were refused");
-            if let (Some(take), Some((boot, baseline))) = (&mut station.take, baseline) {
-                take.baseline(&refused.key, boot, baseline);
+            if self.refused.len() >= REFUSED_MAX {
+                self.refused.pop_front();
             }
-            station.refuse(now_ns(), refused);
+            self.refused.push_back((now_ns(), refused));
+        }
+    }
+
+    /// Writes into the episode that has just begun what was refused since `since_ns`.
+    pub(crate) fn repeat_refused(&mut self, since_ns: i64) {
+        self.refused.retain(|(noticed_ns, _)| *noticed_ns >= since_ns);
+        let Some(take) = &mut self.take else { return };
+        for (_, refused) in &self.refused {
+            let boot =
+                refused.boot.and_then(|boot| self.robots.get_mut(&refused.key.robot)?.streams.get_mut(&refused.key.stream)?.boot(boot));
+            write_refused(take, refused, boot.and_then(|boot| boot.share.as_ref()).map(|share| share.begin));
+        }
+    }
+}
+
+/// `begin`: the first row of the boot that belongs to the episode.
+fn write_refused(take: &mut Take, refused: &Refused, begin: Option<u64>) {
+    match refused.boot {
+        Some(boot) => {
+            // What lies before the episode's first row is not the episode's loss.
+            if begin.is_none_or(|begin| refused.to_seq.is_none_or(|to| to > begin)) {
+                take.lost((&refused.key, boot), refused.from_seq, refused.to_seq, (LossCause::Recorder, DetectedBy::Queue));
+            }
+        }
+        // Without a header there is no sequence that a ledger row could name.
+        None => {
+            let why = match refused.reason {
+                RefusedReason::QueueFull => "the recorder's queue was full",
+                RefusedReason::TooLarge => "the payload was too large",
+            };
+            let text = format!("{} samples of {} without sequence were refused: {why}", refused.samples, refused.key);
+            take.control(Control::Event { t_ns: now_ns(), name: "samples_refused".to_owned(), text });
         }
     }
 }

@@ -1,35 +1,45 @@
 //! The recorder: joins the bus and the store.
 //!
-//! One thread takes samples from the intake, keeps a pre-roll of every robot, appends to the journals of open episodes
-//! and accounts for what is missing; it never parses a payload and never waits for the network. Around it: tasks that
-//! ask robots and answer operators, and one thread that seals.
+//! Every station has a thread. It sleeps until something is due, takes everything that came meanwhile from its own
+//! byte-bounded queue, appends it to the open journal, writes it out and keeps it as pre-roll for the next episode; it
+//! never parses a payload and never waits for the network. A second thread per open journal makes it durable. Around them:
+//! tasks that ask robots and answer operators, and one thread that seals.
 //!
 //! ```text
-//! Intake ──► recorder thread ──► journal ──► sealer thread ──► episode folder
-//!               ▲        │
-//!   station ctl ┘        └► errands (descriptions, final counts, replies)
+//! Intake ──► queue ──► station thread ──► journal ──► sealer thread ──► episode folder
+//!                         ▲        │         └► sync thread
+//!             station ctl ┘        └► errands (descriptions, final counts, replies)
 //! ```
 
+mod board;
 mod config;
 mod control;
-mod engine;
 mod errand;
 mod error;
+mod figures;
 mod hear;
 mod pre_roll;
 mod recorder;
 mod robot;
 mod sealer;
+mod segment;
+mod share;
 mod start;
 mod station;
 mod status;
 mod stop;
+mod syncer;
 mod take;
+#[cfg(test)]
+mod testing;
 mod track;
 mod verb;
 
 pub use config::{RecorderConfig, STOP_GRACE};
 pub use control::{CONTROL_TIMEOUT, ControlReply, ControlRequest, Outcome, Verb, send_control};
 pub use error::RecordError;
+pub use figures::Quantiles;
 pub use recorder::Recorder;
-pub use status::{EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, RobotStatus, StationState, StationStatus, StreamStatus};
+pub use status::{
+    EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, RobotStatus, StationFigures, StationState, StationStatus, StreamStatus,
+};

@@ -4,30 +4,30 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
-use sanqu_ingest::{Intake, Node, Service};
-use sanqu_model::{EpisodeId, Id, Manifest, control_key};
+use sanqu_ingest::{Intake, Node, Place, Service};
+use sanqu_model::{EpisodeId, Id, Manifest, StationPlace, control_key};
 use sanqu_store::{Episode, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
-use crate::engine::{Engine, Inbox, Parts};
-use crate::errand::{self, Desk};
-use crate::sealer::Sealer;
-use crate::{LastEpisode, RecordError, RecorderConfig, RecorderStatus, StationStatus};
+use crate::station::{Context, Desk, Ended, INBOX_MAX, Message, Station};
+use crate::{LastEpisode, RecordError, RecorderConfig, RecorderStatus, StationStatus, board, errand, sealer};
 
-/// Messages that wait for the recorder thread at most; it empties them between any two samples.
-const INBOX_MAX: usize = 256;
 /// Questions and replies that wait to be sent.
 const ERRANDS_MAX: usize = 256;
+
+/// Robots that are recorded at most, where robots that the field does not know are recorded too: each has its pre-roll.
+const ROBOTS_MAX: usize = 256;
 
 /// A running recorder: it serves the stations of a field until [`Recorder::shutdown`].
 ///
 /// Dropped without that, it ends at once and leaves its journals as a crash would, for `repair`.
 pub struct Recorder {
-    desk: Desk,
-    thread: Option<JoinHandle<()>>,
+    desks: Vec<Desk>,
+    threads: Vec<JoinHandle<()>>,
     errands: Option<tokio::task::JoinHandle<()>>,
-    service: tokio::task::JoinHandle<()>,
+    /// Tasks that run until they are told to end.
+    servants: [tokio::task::JoinHandle<()>; 2],
     status: watch::Receiver<RecorderStatus>,
 }
 
@@ -38,38 +38,57 @@ impl Recorder {
     /// [`RecordError::Store`] when another process writes into the store; [`RecordError::Config`] when it is not
     /// clear where unknown robots belong; [`RecordError::Ingest`]; [`RecordError::Thread`].
     pub async fn start(node: &Node, config: RecorderConfig) -> Result<Self, RecordError> {
-        let home_of_unknown = config.home_of_unknown()?;
+        let place = places(&config)?;
         let lock = config.store.lock()?;
         let left_behind = config.store.journals()?;
         if !left_behind.is_empty() {
             warn!(journals = left_behind.len(), store = %config.store.root().display(), "journals of an earlier crash wait for `sanqu repair`");
         }
-        let last = last_episodes(&config.store, &left_behind)?;
+        let mut last = last_episodes(&config.store, &left_behind)?;
         let field = config.field.field.clone();
-        let snapshots = snapshots(&config);
-        let intake = Arc::new(Intake::declare(node, &field, config.queue_bytes).await?);
-        let stations: Vec<(String, Id)> =
-            config.field.stations().map(|p| (control_key(&field, &p.station.id), p.station.id.clone())).collect();
-        let keys: Vec<String> = stations.iter().map(|(key, _)| key.clone()).collect();
-        let service = Service::declare(node, &keys).await?;
-
-        let (inbox, messages) = sync_channel(INBOX_MAX);
-        let desk = Desk { inbox, intake: Arc::clone(&intake) };
+        let count = config.field.stations().count();
+        let intake = Arc::new(Intake::declare_queues(node, &field, (count, config.queue_bytes), place).await?);
         let (errands, errand_queue) = mpsc::channel(ERRANDS_MAX);
-        let (published, status) = watch::channel(RecorderStatus::default());
-        let sealer = Sealer::start(config.store.clone(), desk.inbox.clone(), Arc::clone(&intake))?;
+        let (board, status) = watch::channel(RecorderStatus::default());
+        let (jobs, sealer) = sealer::start(config.store.clone(), lock)?;
         let endpoints = if node.locators().is_empty() { "client".to_owned() } else { node.locators().join(",") };
-        let facts = BTreeMap::from([("network.endpoints".to_owned(), endpoints)]);
-        let parts = Parts { snapshots, facts, sealer, intake, inbox: messages, errands, published, home_of_unknown, last, lock };
-        let engine = Engine::new(config, parts);
-        let thread = Builder::new().name("recorder".to_owned()).spawn(move || engine.run());
-        let thread = thread.map_err(|source| RecordError::Thread { name: "recorder", source })?;
-        info!(%field, stations = stations.len(), "recorder ready");
+        let context = Arc::new(Context {
+            snapshots: snapshots(&config),
+            facts: BTreeMap::from([("network.endpoints".to_owned(), endpoints)]),
+            stations: u32::try_from(count).unwrap_or(u32::MAX),
+            intake: Arc::clone(&intake),
+            config,
+            jobs,
+            errands,
+            board: board.clone(),
+        });
+
+        let mut stations = Vec::with_capacity(count);
+        for (index, place) in stations_of(&context.config).into_iter().enumerate() {
+            let (inbox, messages) = sync_channel(INBOX_MAX);
+            let desk = Desk { inbox, queue: Arc::clone(&intake.queues()[index]) };
+            let last = last.remove(&place.station.id);
+            stations.push(Station::new(Arc::clone(&context), place, index, (desk, messages), last));
+        }
+        drop(context);
+        let first = stations.iter_mut().map(|station| station.status(std::time::Instant::now())).collect();
+        board.send_modify(|status| status.stations = first);
+        let desks: Vec<Desk> = stations.iter().map(|station| station.desk.clone()).collect();
+        let keys: Vec<String> = stations.iter().map(|station| control_key(&field, &station.id)).collect();
+        let service = Service::declare(node, &keys).await?;
+        let mut threads = vec![sealer];
+        for station in stations {
+            let name = format!("station {}", station.id);
+            let thread = Builder::new().name(name).spawn(move || station.run());
+            threads.push(thread.map_err(|source| RecordError::Thread { name: "station", source })?);
+        }
+        info!(%field, stations = count, "recorder ready");
+        let serving = errand::serve(service, keys.into_iter().zip(desks.iter().cloned()).collect());
         Ok(Self {
-            errands: Some(tokio::spawn(errand::run(node.clone(), field, desk.clone(), errand_queue))),
-            service: tokio::spawn(errand::serve(service, stations, desk.clone())),
-            desk,
-            thread: Some(thread),
+            errands: Some(tokio::spawn(errand::run(node.clone(), field, errand_queue))),
+            servants: [tokio::spawn(serving), tokio::spawn(board::keep(intake, board))],
+            desks,
+            threads,
             status,
         })
     }
@@ -88,43 +107,83 @@ impl Recorder {
     /// that were open or waiting, sorted.
     ///
     /// # Errors
-    /// [`RecordError::Unsealed`] when an episode could not be sealed; [`RecordError::Ended`] when the recorder thread
-    /// is gone.
+    /// [`RecordError::Unsealed`] when an episode could not be sealed; [`RecordError::Ended`] when a station's thread is
+    /// gone.
     pub async fn shutdown(mut self) -> Result<Vec<Manifest>, RecordError> {
-        let (done, sealed) = oneshot::channel();
-        // Waits for its place, unlike other messages: this one must not be turned away because there is much to do.
-        let desk = self.desk.clone();
-        let put = tokio::task::spawn_blocking(move || {
-            let put = desk.inbox.send(Inbox::Shutdown { done });
-            desk.intake.wake();
-            put.is_ok()
-        });
-        if !put.await.is_ok_and(|put| put) {
-            return Err(RecordError::Ended);
+        let mut ending = Vec::new();
+        for desk in self.desks.clone() {
+            let (done, ended) = oneshot::channel();
+            // All at once: a station that hangs must not keep the others from closing.
+            let put = tokio::task::spawn_blocking(move || desk.put_waiting(Message::Shutdown(done)));
+            ending.push((put, ended));
         }
-        let sealed = sealed.await.map_err(|_| RecordError::Ended)?;
-        if let Some(thread) = self.thread.take() {
-            // It has said its last word; joining gives the store's lock back before this returns.
-            let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
-            if !joined.is_ok_and(|whole| whole) {
-                return Err(RecordError::Ended);
+        let mut all = Ended::default();
+        let mut is_whole = true;
+        for (put, ended) in ending {
+            match (put.await, ended.await) {
+                (Ok(true), Ok(mut ended)) => {
+                    all.sealed.append(&mut ended.sealed);
+                    all.failed.append(&mut ended.failed);
+                }
+                _ => is_whole = false,
             }
         }
+        // They have said their last word; joining gives the store's lock back before this returns.
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok())).await;
         // Replies to operators are still on their way.
         if let Some(errands) = self.errands.take() {
             let _ = errands.await;
         }
-        sealed
+        if !is_whole || !joined.is_ok_and(|whole| whole) {
+            return Err(RecordError::Ended);
+        }
+        all.sealed.sort_by_key(|manifest| manifest.episode);
+        all.failed.sort();
+        let count = all.failed.len();
+        match all.failed.into_iter().next() {
+            Some((episode, reason)) => Err(RecordError::Unsealed { count, episode, reason }),
+            None => Ok(all.sealed),
+        }
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.service.abort();
-        if self.thread.is_some() {
-            self.desk.put(Inbox::Abandon);
+        self.servants.iter().for_each(tokio::task::JoinHandle::abort);
+        if !self.threads.is_empty() {
+            self.desks.iter().for_each(|desk| _ = desk.put(Message::Abandon));
         }
     }
+}
+
+/// The stations in the order of their queues: by id.
+fn stations_of(config: &RecorderConfig) -> Vec<StationPlace<'_>> {
+    let mut stations: Vec<StationPlace<'_>> = config.field.stations().collect();
+    stations.sort_by_key(|place| &place.station.id);
+    stations
+}
+
+/// Which robot belongs to which station's queue.
+fn places(config: &RecorderConfig) -> Result<Place, RecordError> {
+    let number = |id: &Id| stations_of(config).iter().position(|place| &place.station.id == id);
+    let home_of_unknown = config.home_of_unknown()?.as_ref().and_then(number);
+    let homes: BTreeMap<Id, usize> = stations_of(config)
+        .iter()
+        .enumerate()
+        .flat_map(|(number, place)| place.station.robots.iter().map(move |robot| (robot.clone(), number)))
+        .collect();
+    let (name, mut placed) = (config.field.field.clone(), 0);
+    let known: Vec<Id> = config.field.robots.iter().map(|robot| robot.id.clone()).collect();
+    Ok(Box::new(move |robot| {
+        let home = homes.get(robot).copied().or_else(|| home_of_unknown.filter(|_| !known.contains(robot) && placed < ROBOTS_MAX));
+        placed += usize::from(home.is_some());
+        home.ok_or_else(|| match (known.contains(robot), home_of_unknown) {
+            (true, _) => format!("it stands at no station of field {name}"),
+            (false, None) => format!("field {name} does not know it"),
+            (false, Some(_)) => format!("field {name} does not know it, and {ROBOTS_MAX} robots are recorded already"),
+        })
+    }))
 }
 
 /// What was last sealed at each station, so that operators can still decide about it after a restart. Not where a crash

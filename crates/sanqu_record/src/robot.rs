@@ -1,13 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
-use sanqu_ingest::{Counts, Received};
-use sanqu_model::{Id, StreamDescription, StreamName};
-use sanqu_wire::SampleHeader;
+use sanqu_ingest::Counts;
+use sanqu_model::{Id, StreamDescription, StreamKey, StreamName};
 
 use crate::RobotStatus;
-use crate::pre_roll::{Held, PreRoll};
-use crate::track::StreamTrack;
+use crate::track::{BootTrack, StreamTrack};
 
 /// Boots after whose first sample a robot is asked for its descriptions again; more would be a flood.
 const ASKED_MAX: usize = 64;
@@ -16,14 +15,12 @@ const ASKED_MAX: usize = 64;
 pub(crate) const STREAMS_MAX: usize = 256;
 
 /// One robot as the recorder hears it.
+#[derive(Default)]
 pub(crate) struct RobotWatch {
-    /// Where it is recorded.
-    pub(crate) station: Id,
     pub(crate) streams: BTreeMap<StreamName, StreamTrack>,
-    pub(crate) pre_roll: PreRoll,
     pub(crate) descriptions: BTreeMap<StreamName, StreamDescription>,
     /// The boot of the last heartbeat; none for a publisher that sends none.
-    pub(crate) announced: Option<u64>,
+    announced: Option<u64>,
     /// A stream was one too many.
     pub(crate) is_crowded: bool,
     /// Boots (none: samples without header) that descriptions were asked for.
@@ -31,33 +28,21 @@ pub(crate) struct RobotWatch {
 }
 
 impl RobotWatch {
-    pub(crate) fn new(station: Id, pre_roll: PreRoll) -> Self {
-        Self {
-            station,
-            streams: BTreeMap::new(),
-            pre_roll,
-            descriptions: BTreeMap::new(),
-            announced: None,
-            is_crowded: false,
-            asked: BTreeSet::new(),
-        }
+    /// True when the robot should be asked what it sends, because nobody has since this boot's first sample.
+    pub(crate) fn asks_for(&mut self, boot: Option<u64>) -> bool {
+        self.asked.len() < ASKED_MAX && self.asked.insert(boot)
     }
 
-    /// Counts a sample and holds it back for the next episode. True when the robot should be asked what it sends.
-    pub(crate) fn sample(&mut self, sample: &Received, header: Option<SampleHeader>) -> bool {
-        self.track(&sample.key.stream).sample(header.as_ref(), sample.payload.len(), sample.recv_ns);
-        self.pre_roll.push(Held { sample: sample.clone(), header });
-        self.asked.len() < ASKED_MAX && self.asked.insert(header.map(|header| header.boot))
-    }
-
-    /// Notes the robot's own counts. True when the robot should be asked what it sends: declarations and samples travel
-    /// on their own, so the first question may have come too early.
-    pub(crate) fn heartbeat(&mut self, counts: &Counts) -> bool {
+    /// Notes the robot's own counts; `each` sees what they are about. True when the robot should be asked what it sends:
+    /// declarations and samples travel on their own, so the first question may have come too early.
+    pub(crate) fn heartbeat(&mut self, heart: &StreamKey, counts: &Counts, mut each: impl FnMut(&Arc<StreamKey>, &mut BootTrack)) -> bool {
         let restarted = self.announced.is_some_and(|boot| boot != counts.boot);
         self.announced = Some(counts.boot);
         for (stream, next_seq) in &counts.next_seq {
             if stream.kind().is_recorded() && self.has_place(stream) {
-                self.track(stream).heartbeat(counts.boot, *next_seq, restarted, counts.last);
+                let track = self.track(heart, stream);
+                let key = Arc::clone(&track.key);
+                each(&key, track.heartbeat(counts.boot, *next_seq, restarted, counts.last));
             }
         }
         self.descriptions.is_empty() || restarted
@@ -73,12 +58,21 @@ impl RobotWatch {
         self.streams.values().map(StreamTrack::last_recv_ns).max()
     }
 
-    pub(crate) fn track(&mut self, stream: &StreamName) -> &mut StreamTrack {
-        self.streams.entry(stream.clone()).or_insert_with(|| StreamTrack::new(Instant::now()))
+    /// A stream of the robot that sent on the key `other`.
+    pub(crate) fn track(&mut self, other: &StreamKey, stream: &StreamName) -> &mut StreamTrack {
+        self.streams.entry(stream.clone()).or_insert_with(|| {
+            let (field, robot) = (other.field.clone(), other.robot.clone());
+            StreamTrack::new(Arc::new(StreamKey { field, robot, stream: stream.clone() }))
+        })
+    }
+
+    /// Every boot of every stream.
+    pub(crate) fn boots(&mut self) -> impl Iterator<Item = (&Arc<StreamKey>, &mut BootTrack)> {
+        self.streams.values_mut().flat_map(|track| track.boots.iter_mut().map(|boot| (&track.key, boot)))
     }
 
     pub(crate) fn status(&mut self, robot: &Id, now: Instant) -> RobotStatus {
-        let streams = self.streams.iter_mut().map(|(stream, track)| track.status(stream, now)).collect();
+        let streams = self.streams.values_mut().map(|track| track.status(now)).collect();
         RobotStatus { robot: robot.clone(), described: self.descriptions.len(), streams }
     }
 }

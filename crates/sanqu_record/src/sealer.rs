@@ -1,15 +1,14 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use sanqu_ingest::{Intake, Request};
-use sanqu_model::{EpisodeId, Id, Manifest};
-use sanqu_store::{Decision, Store, StoreError, seal};
-use tracing::{debug, info, warn};
+use sanqu_ingest::Request;
+use sanqu_model::{EpisodeId, Manifest};
+use sanqu_store::{Decision, Store, StoreError, StoreLock, seal};
+use tracing::{debug, info};
 
 use crate::RecordError;
-use crate::engine::Inbox;
+use crate::station::{Desk, Message};
 
 /// Jobs that wait for the sealer. A station makes one every few seconds at most, so this is hours of backlog.
 const JOBS_MAX: usize = 1024;
@@ -17,66 +16,47 @@ const JOBS_MAX: usize = 1024;
 /// The sealer's place in the system's scheduling, as with nice(1): recording goes first.
 const NICENESS: i32 = 10;
 
-/// Something to do with closed episodes, in order.
+/// Something to do with closed episodes, in order; the station is told at its desk.
 pub(crate) enum Job {
     /// Make the episode's files from its journal.
-    Seal { station: Id, episode: EpisodeId, journal: PathBuf },
+    Seal { episode: EpisodeId, journal: PathBuf, desk: Desk },
     /// Write a decision beside a sealed episode.
-    Decide { station: Id, episode: EpisodeId, decision: Decision, request: Option<Request> },
+    Decide { episode: EpisodeId, decision: Decision, request: Option<Request>, desk: Desk },
 }
 
-/// The thread that seals, one episode after the other.
-pub(crate) struct Sealer {
-    jobs: SyncSender<Job>,
-    thread: JoinHandle<()>,
+/// Starts the thread that seals, one episode after the other. It holds the store's lock and ends, after its last job, when
+/// nobody can send one any more.
+///
+/// # Errors
+/// [`RecordError::Thread`].
+pub(crate) fn start(store: Store, lock: StoreLock) -> Result<(SyncSender<Job>, JoinHandle<()>), RecordError> {
+    let (jobs, waiting) = sync_channel(JOBS_MAX);
+    let work = move || run(&store, &waiting, &lock);
+    let thread = Builder::new().name("sealer".to_owned()).spawn(work);
+    Ok((jobs, thread.map_err(|source| RecordError::Thread { name: "sealer", source })?))
 }
 
-impl Sealer {
-    pub(crate) fn start(store: Store, inbox: SyncSender<Inbox>, intake: Arc<Intake>) -> Result<Self, RecordError> {
-        let (jobs, waiting) = sync_channel(JOBS_MAX);
-        let work = move || run(&store, &waiting, &inbox, &intake);
-        let thread = Builder::new().name("sealer".to_owned()).spawn(work);
-        Ok(Self { jobs, thread: thread.map_err(|source| RecordError::Thread { name: "sealer", source })? })
-    }
-
-    /// False when too many jobs wait.
-    pub(crate) fn push(&self, job: Job) -> bool {
-        self.jobs.try_send(job).is_ok()
-    }
-
-    /// Waits until every job is done.
-    pub(crate) fn finish(self) {
-        drop(self.jobs);
-        if self.thread.join().is_err() {
-            warn!("the sealer thread has panicked; its journals are kept");
-        }
-    }
-}
-
-fn run(store: &Store, jobs: &Receiver<Job>, inbox: &SyncSender<Inbox>, intake: &Intake) {
+fn run(store: &Store, jobs: &Receiver<Job>, _lock: &StoreLock) {
     // On Linux this sets the calling thread only, which is what is wanted.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         debug!(%error, "the sealer runs at normal priority");
     }
     for job in jobs {
-        let done = match job {
-            Job::Seal { station, episode, journal } => {
+        let (desk, done) = match job {
+            Job::Seal { episode, journal, desk } => {
                 let result = caught(&journal, || seal(store, &journal, &mut |progress| debug!(%episode, ?progress, "sealing")));
                 if let Ok(manifest) = &result {
-                    info!(%station, %episode, streams = manifest.streams.len(), "sealed");
+                    info!(station = %manifest.station, %episode, streams = manifest.streams.len(), "sealed");
                 }
-                Inbox::Sealed { station, episode, result: result.map(Box::new) }
+                (desk, Message::Sealed { episode, result: result.map(Box::new) })
             }
-            Job::Decide { station, episode, decision, request } => {
+            Job::Decide { episode, decision, request, desk } => {
                 let result = store.find(&episode.to_string()).and_then(|found| found.append_decision(&decision));
-                Inbox::Decided { station, episode, result, request }
+                (desk, Message::Decided { episode, result, request })
             }
         };
-        // The recorder empties its inbox all the time; when it is gone nobody wants to know.
-        if inbox.send(done).is_err() {
-            return;
-        }
-        intake.wake();
+        // A station empties its inbox all the time; when it is gone nobody wants to know.
+        desk.put_waiting(done);
     }
 }
 

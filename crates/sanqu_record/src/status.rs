@@ -3,11 +3,14 @@ use std::collections::BTreeMap;
 use sanqu_model::{EpisodeId, Id, Manifest, StreamName};
 use serde::{Deserialize, Serialize};
 
+use crate::Quantiles;
+
 /// What a station is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StationState {
     /// Nothing is recorded.
+    #[default]
     Idle,
     /// An episode is open.
     Recording,
@@ -121,6 +124,33 @@ pub struct StationStatus {
     pub last: Option<LastEpisode>,
     /// The robots that stand here and were heard, sorted.
     pub robots: Vec<RobotStatus>,
+    /// What the station measures of its own work.
+    #[serde(default)]
+    pub figures: StationFigures,
+}
+
+/// What a station measures of its own work, since the recorder began unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StationFigures {
+    /// Samples that wait in the station's queue now.
+    pub queue_samples: usize,
+    /// Their bytes.
+    pub queue_bytes: usize,
+    /// The most bytes that waited at any time.
+    pub queue_bytes_high: usize,
+    /// Bytes of samples and control records that were written to journals.
+    pub written_bytes: u64,
+    /// Of these, the bytes that were made durable while recording; closing a journal makes the rest durable.
+    pub durable_bytes: u64,
+    /// From a sample's receipt until it was written to the journal's file.
+    pub written_lag: Quantiles,
+    /// From a sample's capture, by the robot's clock, until it was durable.
+    pub durable_lag: Quantiles,
+    /// How long fdatasync took.
+    pub sync: Quantiles,
+    /// Samples whose header or checksum did not fit; kept as they came.
+    pub corrupt_samples: u64,
 }
 
 /// A robot that is heard and not recorded.

@@ -1,116 +1,18 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sanqu_ingest::Request;
-use sanqu_model::{DetectedBy, Id, LossCause, StreamKey, StreamName};
-use sanqu_store::Control;
+use sanqu_model::{DetectedBy, EpisodeId, Id, LossCause, SeqRanges, StreamKey, StreamName, now_ns};
+use sanqu_store::{Decision, DecisionKind, StoreError};
+use tracing::error;
 
-use crate::Outcome;
+use crate::errand::Errand;
 use crate::robot::RobotWatch;
-use crate::take::{StreamBoot, Take};
-
-/// What a robot answered: each stream's boot and next sequence. Empty when it did not answer.
-pub(crate) type Answer = (Id, Vec<(StreamName, u64, u64)>);
-
-/// An episode that is being closed.
-pub(crate) struct Stopping {
-    pub(crate) stop_ns: i64,
-    /// Who waits for the reply; none when the recorder itself stops.
-    pub(crate) request: Option<Request>,
-    pub(crate) outcome: Option<(Outcome, String)>,
-    /// By receive time: what arrives later is not waited for.
-    pub(crate) deadline_ns: i64,
-    /// When the robots had answered; none while they are being asked.
-    answered_ns: Option<i64>,
-    /// One past the last row of each boot that belongs to the episode.
-    finals: BTreeMap<StreamBoot, u64>,
-    /// Whether a robot that was sending to the last did not say how much: then its last rows may still be on their way.
-    has_stragglers: bool,
-    began: Instant,
-}
-
-impl Stopping {
-    pub(crate) fn new(stop_ns: i64, deadline_ns: i64, request: Option<Request>, outcome: Option<(Outcome, String)>) -> Self {
-        Self {
-            stop_ns,
-            request,
-            outcome,
-            deadline_ns,
-            answered_ns: None,
-            finals: BTreeMap::new(),
-            has_stragglers: false,
-            began: Instant::now(),
-        }
-    }
-
-    /// Takes the robots' own counts. Rows that have arrived meanwhile count too: an answer may be overtaken.
-    pub(crate) fn settle(&mut self, now_ns: i64, field: &Id, answers: Vec<Answer>, robots: &BTreeMap<Id, RobotWatch>) {
-        self.answered_ns = Some(now_ns);
-        for (robot, counts) in answers {
-            if counts.is_empty() {
-                let last_ns = robots.get(&robot).and_then(RobotWatch::last_recv_ns);
-                self.has_stragglers |= last_ns.is_some_and(|last_ns| last_ns >= self.stop_ns.saturating_sub(SILENCE_NS));
-            }
-            for (stream, boot, next_seq) in counts {
-                if !stream.kind().is_recorded() {
-                    continue;
-                }
-                let arrived = boot_of(robots, &robot, &stream, boot).map_or(0, |track| track.next_seq);
-                let key = Arc::new(StreamKey { field: field.clone(), robot: robot.clone(), stream });
-                self.finals.insert((key, boot), next_seq.max(arrived));
-            }
-        }
-    }
-
-    /// Whether a row still belongs to the episode.
-    pub(crate) fn takes(&self, key: &Arc<StreamKey>, boot: u64, seq: u64) -> bool {
-        self.finals.get(&(Arc::clone(key), boot)).is_none_or(|end| seq < *end)
-    }
-
-    /// Whether nothing more is waited for. `horizon_ns`: everything that arrived before was handled.
-    pub(crate) fn is_over(&self, horizon_ns: i64, robots: &BTreeMap<Id, RobotWatch>) -> bool {
-        if self.began.elapsed() >= GIVE_UP {
-            return true;
-        }
-        let Some(answered_ns) = self.answered_ns else { return horizon_ns >= self.deadline_ns.saturating_add(ANSWER_SLACK_NS) };
-        let arrived = |((key, boot), end): (&StreamBoot, &u64)| {
-            *end == 0 || boot_of(robots, &key.robot, &key.stream, *boot).is_some_and(|track| track.next_seq >= *end)
-        };
-        horizon_ns >= self.deadline_ns || (!self.has_stragglers && horizon_ns >= answered_ns && self.finals.iter().all(arrived))
-    }
-
-    /// Writes what the robots said about the ends of their streams.
-    pub(crate) fn account(&self, take: &mut Take, robots: &BTreeMap<Id, RobotWatch>) {
-        for ((key, boot), end) in &self.finals {
-            let known = boot_of(robots, &key.robot, &key.stream, *boot);
-            let stream_boot = (Arc::clone(key), *boot);
-            let begin = take.first_seq(&stream_boot).or(known.map(|track| track.baseline)).unwrap_or(0);
-            take.baseline(key, *boot, begin);
-            final_count(take, stream_boot, *end);
-        }
-        for stream_boot in take.boots() {
-            let (key, boot) = &stream_boot;
-            if self.finals.contains_key(&stream_boot) {
-                continue;
-            }
-            let Some(watch) = robots.get(&key.robot) else { continue };
-            let Some(track) = watch.streams.get(&key.stream).and_then(|stream| stream.boot(*boot)) else { continue };
-            let end = track.next_seq.max(track.heard);
-            if track.ended {
-                final_count(take, stream_boot, end);
-            } else if track.heard > 0 {
-                // It counted itself and then fell silent: what it sent last is lost for certain, and nobody knows
-                // how much more it sent.
-                if track.heard > track.next_seq {
-                    let why = (LossCause::Network, DetectedBy::Heartbeat);
-                    take.lost(stream_boot.clone(), Some(track.next_seq), Some(end), why);
-                }
-                take.lost(stream_boot, Some(end), None, (LossCause::Unknown, DetectedBy::FinalCount));
-            }
-        }
-    }
-}
+use crate::sealer::Job;
+use crate::station::{Station, nanos};
+use crate::take::Take;
+use crate::track::BootTrack;
+use crate::{EpisodeProgress, LastEpisode, Outcome, STOP_GRACE};
 
 /// A robot that was not heard for this long before the stop has nothing on its way.
 const SILENCE_NS: i64 = 1_000_000_000;
@@ -121,10 +23,166 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// A recorder that cannot even ask gives up this much after the deadline.
 const ANSWER_SLACK_NS: i64 = 1_500_000_000;
 
-fn boot_of<'a>(robots: &'a BTreeMap<Id, RobotWatch>, robot: &Id, stream: &StreamName, boot: u64) -> Option<&'a crate::track::BootTrack> {
-    robots.get(robot)?.streams.get(stream)?.boot(boot)
+/// What a robot answered: each stream's boot and next sequence. Empty when it did not answer.
+pub(crate) type Answer = (Id, Vec<(StreamName, u64, u64)>);
+
+/// An episode that is being closed.
+pub(crate) struct Stopping {
+    stop_ns: i64,
+    /// Who waits for the reply; none when the recorder itself stops.
+    request: Option<Request>,
+    outcome: Option<(Outcome, String)>,
+    /// By receive time: what arrives later is not waited for.
+    deadline_ns: i64,
+    /// When the robots had answered; none while they are being asked.
+    answered_ns: Option<i64>,
+    /// Whether a robot that was sending to the last did not say how much: then its last rows may still be on their way.
+    has_stragglers: bool,
+    /// Final counts of streams that were never heard.
+    unheard: Vec<(Id, StreamName, u64, u64)>,
+    began: Instant,
 }
 
-fn final_count(take: &mut Take, (key, boot): StreamBoot, next_seq: u64) {
-    take.control(Control::Final { robot: key.robot.clone(), stream: key.stream.clone(), boot, next_seq });
+impl Station {
+    /// Asks the robots for their final counts; the episode is closed when these have arrived.
+    pub(crate) fn begin_stop(&mut self, request: Option<Request>, outcome: Option<(Outcome, String)>) {
+        let robots = &self.robots;
+        let Some(take) = self.take.as_mut().filter(|take| take.stopping.is_none()) else { return };
+        let stop_ns = now_ns();
+        let deadline_ns = stop_ns.saturating_add(nanos(STOP_GRACE));
+        let began = Instant::now();
+        let (answered_ns, has_stragglers, unheard) = (None, false, Vec::new());
+        take.stopping = Some(Stopping { stop_ns, request, outcome, deadline_ns, answered_ns, has_stragglers, unheard, began });
+        let heard: Vec<Id> = take.start.robots.iter().map(|entry| entry.robot.clone()).filter(|id| robots.contains_key(id)).collect();
+        let undescribed = heard.iter().filter(|id| robots.get(id).is_some_and(|watch| watch.descriptions.is_empty())).cloned().collect();
+        let episode = take.start.episode;
+        self.context.errand(Errand::Settle { episode, robots: heard, undescribed, desk: self.desk.clone() });
+    }
+
+    /// Takes the robots' own counts. Rows that have arrived meanwhile count too: an answer may be overtaken.
+    pub(crate) fn settled(&mut self, episode: EpisodeId, answers: Vec<Answer>) {
+        let Some(take) = self.take.as_mut().filter(|take| take.start.episode == episode) else { return };
+        let Some(stopping) = &mut take.stopping else { return };
+        stopping.answered_ns = Some(now_ns());
+        let silent_ns = stopping.stop_ns.saturating_sub(SILENCE_NS);
+        for (robot, counts) in answers {
+            let Some(watch) = self.robots.get_mut(&robot) else { continue };
+            stopping.has_stragglers |= counts.is_empty() && watch.last_recv_ns().is_some_and(|last_ns| last_ns >= silent_ns);
+            for (stream, number, next_seq) in counts.into_iter().filter(|(stream, ..)| stream.kind().is_recorded()) {
+                let boot = watch.streams.get_mut(&stream).and_then(|track| track.boot(number));
+                match boot.and_then(|boot| Some((boot.next_seq, boot.share.as_mut()?))) {
+                    Some((arrived, share)) => share.end = Some(next_seq.max(arrived)),
+                    None => stopping.unheard.push((robot.clone(), stream, number, next_seq)),
+                }
+            }
+        }
+    }
+
+    /// Whether nothing more is waited for.
+    pub(crate) fn is_stop_over(&mut self) -> bool {
+        let horizon_ns = self.horizon_ns;
+        let Some(stopping) = self.take.as_ref().and_then(|take| take.stopping.as_ref()) else { return false };
+        if stopping.began.elapsed() >= GIVE_UP {
+            return true;
+        }
+        let Some(answered_ns) = stopping.answered_ns else { return horizon_ns >= stopping.deadline_ns.saturating_add(ANSWER_SLACK_NS) };
+        let arrived = |boot: &BootTrack| boot.share.as_ref().and_then(|share| share.end).is_none_or(|end| boot.next_seq >= end);
+        horizon_ns >= stopping.deadline_ns
+            || (!stopping.has_stragglers
+                && horizon_ns >= answered_ns
+                && self.robots.values_mut().flat_map(RobotWatch::boots).all(|(_, boot)| arrived(boot)))
+    }
+
+    /// Closes the journal of a stopping episode, answers, and hands the episode to the sealer.
+    pub(crate) fn finish(&mut self) {
+        // What was refused until now belongs to the episode.
+        self.take_refused();
+        let Some(mut take) = self.take.take() else { return };
+        let Some(stopping) = take.stopping.take() else { return };
+        let lost = self.account(&mut take, &stopping);
+        let episode = take.start.episode;
+        let problem = take.problem().map(str::to_owned);
+        let finished = take.finish(&self.context.config.store, stopping.stop_ns, "stop", lost);
+        let progress = EpisodeProgress::Sealing;
+        let mut last = LastEpisode { episode, progress, rows: 0, lost: 0, open_ended: false, problem: problem.clone() };
+        let sealing = finished.map_err(|e: StoreError| format!("the journal cannot be closed: {e}")).and_then(|journal| {
+            let job = Job::Seal { episode, journal, desk: self.desk.clone() };
+            self.context.jobs.try_send(job).map_err(|_| "too many episodes wait to be sealed".to_owned())
+        });
+        let done = match sealing {
+            Ok(()) => {
+                self.sealing += 1;
+                match problem {
+                    None => Ok((Some(episode), format!("episode {episode} is closed and being sealed"))),
+                    Some(problem) => Err(format!("episode {episode} is being sealed, but rows are missing: {problem}")),
+                }
+            }
+            Err(reason) => {
+                error!(station = %self.id, %episode, reason, "the journal is kept for `sanqu repair`");
+                (last.progress, last.problem) = (EpisodeProgress::SealFailed, Some(reason.clone()));
+                if let Some(ending) = &mut self.ending {
+                    ending.ended.failed.push((episode, reason.clone()));
+                }
+                Err(format!("episode {episode}: {reason}; its journal is kept for `sanqu repair`"))
+            }
+        };
+        self.last = Some(last);
+        if let Some((outcome, who)) = stopping.outcome {
+            let decision = Decision { kind: DecisionKind::Outcome, who, reason: outcome.as_str().to_owned(), at_ns: stopping.stop_ns };
+            let job = Job::Decide { episode, decision, request: None, desk: self.desk.clone() };
+            if self.context.jobs.try_send(job).is_err() {
+                error!(station = %self.id, %episode, "the outcome was not written: too many episodes wait to be sealed");
+            }
+        }
+        if let Some(request) = stopping.request {
+            self.reply(request, done);
+        }
+    }
+
+    /// Writes how the streams ended, and forgets the episode's shares of them. Returns what the disk has cost.
+    fn account(&mut self, take: &mut Take, stopping: &Stopping) -> Vec<(Arc<StreamKey>, u64, SeqRanges)> {
+        for (key, boot) in self.robots.values_mut().flat_map(RobotWatch::boots) {
+            write_end(take, key, boot);
+        }
+        // Without its begin the ledger says that nobody knows how much of it was sent during the episode.
+        for (robot, stream, boot, next_seq) in &stopping.unheard {
+            let key = StreamKey { field: take.start.field.clone(), robot: robot.clone(), stream: stream.clone() };
+            take.final_count((&key, *boot), *next_seq);
+        }
+        let mut lost = Vec::new();
+        for (key, boot) in self.robots.values_mut().flat_map(RobotWatch::boots) {
+            let Some(mut share) = boot.share.take() else { continue };
+            if take.problem().is_some() {
+                share.fail();
+            }
+            let rows = share.take_lost();
+            if !rows.is_empty() {
+                lost.push((Arc::clone(key), boot.boot, rows));
+            }
+        }
+        lost
+    }
+}
+
+/// Writes what is known about the end of a boot.
+fn write_end(take: &mut Take, key: &Arc<StreamKey>, boot: &mut BootTrack) {
+    let Some(share) = &boot.share else { return };
+    if let Some(end) = share.end {
+        take.begin_boot(key, boot);
+        return take.final_count((key, boot.boot), end);
+    }
+    if !share.is_written {
+        return;
+    }
+    let end = boot.next_seq.max(boot.heard);
+    if boot.ended {
+        take.final_count((key, boot.boot), end);
+    } else if boot.heard > 0 {
+        // It counted itself and then fell silent: what it sent last is lost for certain, and nobody knows how much more
+        // it sent.
+        if boot.heard > boot.next_seq {
+            take.lost((key, boot.boot), Some(boot.next_seq), Some(end), (LossCause::Network, DetectedBy::Heartbeat));
+        }
+        take.lost((key, boot.boot), Some(end), None, (LossCause::Unknown, DetectedBy::FinalCount));
+    }
 }

@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sanqu_model::StreamName;
+use sanqu_model::StreamKey;
 use sanqu_wire::SampleHeader;
 
 use crate::StreamStatus;
+use crate::share::Share;
 
 /// Boots of one stream that are remembered; a publisher that restarts more often than this loses its oldest.
 const BOOTS_MAX: usize = 16;
@@ -13,6 +15,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(1);
 /// What was heard of one stream.
 #[derive(Debug)]
 pub(crate) struct StreamTrack {
+    pub(crate) key: Arc<StreamKey>,
     /// In order of first appearance.
     pub(crate) boots: Vec<BootTrack>,
     rows: u64,
@@ -40,67 +43,83 @@ pub(crate) struct BootTrack {
     /// The robot said that nothing follows.
     pub(crate) ended: bool,
     received: u64,
+    /// What the open episode holds of it.
+    pub(crate) share: Option<Share>,
 }
 
 impl StreamTrack {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { boots: Vec::new(), rows: 0, bytes: 0, unnumbered: 0, last_capture_ns: None, last_recv_ns: 0, window: (now, 0), rate_hz: 0.0 }
+    pub(crate) fn new(key: Arc<StreamKey>) -> Self {
+        Self {
+            key,
+            boots: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            unnumbered: 0,
+            last_capture_ns: None,
+            last_recv_ns: 0,
+            window: (Instant::now(), 0),
+            rate_hz: 0.0,
+        }
     }
 
-    /// Counts a sample that arrived; `header` is none when it has none that can be read.
-    pub(crate) fn sample(&mut self, header: Option<&SampleHeader>, bytes: usize, recv_ns: i64) {
+    /// Counts a sample that arrived; `header` is none when it has none that can be read. Returns its boot.
+    pub(crate) fn sample(&mut self, header: Option<&SampleHeader>, bytes: usize, recv_ns: i64) -> Option<&mut BootTrack> {
         self.bytes += bytes as u64;
         self.last_recv_ns = self.last_recv_ns.max(recv_ns);
         let Some(header) = header else {
             self.rows += 1;
             self.unnumbered += 1;
-            return;
+            return None;
         };
         self.rows += u64::from(header.rows);
         self.last_capture_ns = Some(header.capture_ns);
         let boot = self.boot_mut(header.boot, header.seq, false);
         boot.baseline = boot.baseline.min(header.seq);
         boot.first_seq = Some(boot.first_seq.map_or(header.seq, |first| first.min(header.seq)));
-        boot.next_seq = boot.next_seq.max(end(header));
+        boot.next_seq = boot.next_seq.max(header.next_seq());
         boot.received += u64::from(header.rows);
+        Some(boot)
     }
 
     /// Notes what the robot says it has sent. A heartbeat may overtake the rows it counts.
-    pub(crate) fn heartbeat(&mut self, boot: u64, next_seq: u64, restarted: bool, last: bool) {
+    pub(crate) fn heartbeat(&mut self, boot: u64, next_seq: u64, restarted: bool, last: bool) -> &mut BootTrack {
         let boot = self.boot_mut(boot, next_seq, restarted);
         boot.heard = boot.heard.max(next_seq);
         boot.ended |= last;
+        boot
     }
 
-    /// Counts rows that arrived and were refused.
-    pub(crate) fn refused(&mut self, boot: u64, from_seq: u64, to_seq: u64) {
+    /// Rows that arrived and were not taken: they are lost, and not on their way.
+    pub(crate) fn refused(&mut self, boot: u64, from_seq: u64, to_seq: u64) -> &mut BootTrack {
         let boot = self.boot_mut(boot, from_seq, false);
         boot.baseline = boot.baseline.min(from_seq);
         boot.next_seq = boot.next_seq.max(to_seq);
+        boot
     }
 
     pub(crate) fn last_recv_ns(&self) -> i64 {
         self.last_recv_ns
     }
 
-    pub(crate) fn boot(&self, boot: u64) -> Option<&BootTrack> {
-        self.boots.iter().find(|track| track.boot == boot)
+    pub(crate) fn boot(&mut self, boot: u64) -> Option<&mut BootTrack> {
+        self.boots.iter_mut().find(|track| track.boot == boot)
     }
 
     /// A boot that begins while we listen begins at 0. Of the first one we only know what it says when first heard.
     fn boot_mut(&mut self, boot: u64, first: u64, restarted: bool) -> &mut BootTrack {
-        let index = self.boots.iter().position(|track| track.boot == boot).unwrap_or_else(|| {
+        let index = self.boots.iter().rposition(|track| track.boot == boot).unwrap_or_else(|| {
             let baseline = if self.boots.is_empty() && !restarted { first } else { 0 };
             if self.boots.len() >= BOOTS_MAX {
                 self.boots.remove(0);
             }
-            self.boots.push(BootTrack { boot, baseline, next_seq: baseline, first_seq: None, heard: 0, ended: false, received: 0 });
+            let next_seq = baseline;
+            self.boots.push(BootTrack { boot, baseline, next_seq, first_seq: None, heard: 0, ended: false, received: 0, share: None });
             self.boots.len() - 1
         });
         &mut self.boots[index]
     }
 
-    pub(crate) fn status(&mut self, stream: &StreamName, now: Instant) -> StreamStatus {
+    pub(crate) fn status(&mut self, now: Instant) -> StreamStatus {
         let (since, rows) = self.window;
         let elapsed = now.duration_since(since);
         if elapsed >= RATE_WINDOW {
@@ -111,7 +130,7 @@ impl StreamTrack {
         }
         let missing = |boot: &BootTrack| (boot.next_seq.max(boot.heard) - boot.baseline).saturating_sub(boot.received);
         StreamStatus {
-            stream: stream.clone(),
+            stream: self.key.stream.clone(),
             rows: self.rows,
             bytes: self.bytes,
             last_capture_ns: self.last_capture_ns,
@@ -123,11 +142,6 @@ impl StreamTrack {
     }
 }
 
-/// One past a sample's last sequence.
-pub(crate) fn end(header: &SampleHeader) -> u64 {
-    header.seq.saturating_add(u64::from(header.rows))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,11 +151,11 @@ mod tests {
     }
 
     fn track() -> StreamTrack {
-        StreamTrack::new(Instant::now())
+        StreamTrack::new(Arc::new("sanqu/desk/kuavo-01/joint".parse().unwrap()))
     }
 
     #[track_caller]
-    fn check(track: &StreamTrack, boot: u64, baseline_next: (u64, u64)) {
+    fn check(track: &mut StreamTrack, boot: u64, baseline_next: (u64, u64)) {
         let boot = track.boot(boot).unwrap();
         assert_eq!((boot.baseline, boot.next_seq), baseline_next);
     }
@@ -151,19 +165,19 @@ mod tests {
         let mut track = track();
         track.sample(Some(&header(7, 500, 10)), 1, 0);
         track.sample(Some(&header(7, 520, 10)), 1, 0);
-        check(&track, 7, (500, 530));
-        assert_eq!(track.status(&"joint".parse().unwrap(), Instant::now()).missing, 10);
+        check(&mut track, 7, (500, 530));
+        assert_eq!(track.status(Instant::now()).missing, 10);
     }
 
     #[test]
     fn heartbeats_give_the_beginning_and_may_overtake_rows() {
         let mut track = track();
         track.heartbeat(7, 100, false, false);
-        check(&track, 7, (100, 100));
+        check(&mut track, 7, (100, 100));
         track.sample(Some(&header(7, 110, 10)), 1, 0);
-        assert_eq!(track.status(&"joint".parse().unwrap(), Instant::now()).missing, 10, "100..110 was sent while we listened");
+        assert_eq!(track.status(Instant::now()).missing, 10, "100..110 was sent while we listened");
         track.sample(Some(&header(7, 90, 10)), 1, 0);
-        check(&track, 7, (90, 120));
+        check(&mut track, 7, (90, 120));
     }
 
     #[test]
@@ -171,10 +185,10 @@ mod tests {
         let mut track = track();
         track.sample(Some(&header(7, 500, 10)), 1, 0);
         track.sample(Some(&header(8, 3, 1)), 1, 0);
-        check(&track, 8, (0, 4));
+        check(&mut track, 8, (0, 4));
         let mut track = self::track();
         track.heartbeat(9, 40, true, true);
-        check(&track, 9, (0, 0));
+        check(&mut track, 9, (0, 0));
         assert!(track.boot(9).unwrap().ended);
     }
 
@@ -182,7 +196,7 @@ mod tests {
     fn samples_without_header_are_counted_as_such() {
         let mut track = track();
         track.sample(None, 30, 5);
-        let status = track.status(&"joint".parse().unwrap(), Instant::now());
+        let status = track.status(Instant::now());
         assert_eq!((status.rows, status.bytes, status.unnumbered, status.missing), (1, 30, 1, 0));
     }
 }

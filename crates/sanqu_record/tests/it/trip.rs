@@ -146,3 +146,23 @@ async fn one_recorder_a_store() {
     let second = Recorder::start(&rig.router, config).await.err().unwrap();
     assert!(matches!(second, RecordError::Store(StoreError::Locked { .. })), "{second}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_at_one_station_costs_the_others_nothing() {
+    let rig = Rig::with(|config| config.queue_bytes = 600_000).await;
+    let (one, two) = (rig.robot("kuavo-01", 1).await, rig.robot("kuavo-02", 2).await);
+    rig.heard("kuavo-01", 0, true).await;
+    rig.heard("kuavo-02", 0, true).await;
+    rig.done("a01", Verb::Start).await;
+    rig.done("a02", Verb::Start).await;
+    // More in one sample than what all stations may hold together, again and again, beside a stream that is in order.
+    let large = rows(0, 20_000);
+    for n in 0..40 {
+        one.put(&stream("joint"), 20_000, sanqu_model::now_ns(), false, large.clone()).await.unwrap();
+        put(&two, n..n + 1).await;
+    }
+    rig.sealed("a02").await.check_joint(Some(400), 400, 0);
+    let flooded = rig.sealed("a01").await;
+    flooded.check_joint(Some(800_000), 0, 800_000);
+    assert_eq!(flooded.joint().lost.recorder, 800_000);
+}
