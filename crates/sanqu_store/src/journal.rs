@@ -2,6 +2,7 @@
 
 mod format;
 mod index;
+mod parse;
 mod reader;
 mod segment;
 mod survey;

@@ -27,7 +27,7 @@ use table::Digest;
 
 use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};
-use crate::journal::{self, Index, StreamIndex};
+use crate::journal::{self, Entry, Index, StreamIndex};
 use crate::store::UNFINISHED;
 use crate::{Control, EpisodeStart, Store, StoreError, decision, files};
 
@@ -181,8 +181,8 @@ impl Sealing<'_> {
             progress(SealProgress { stage: SealStage::Write, stream, done, total: keys.len() });
             sealed.push(self.stream(key, stop_ns, &mut unparsed, &mut asides)?);
         }
-        for (topic, entry) in self.index.strangers.iter().filter(|(topic, _)| !topic.contains('#')) {
-            unparsed.keep(topic, entry, &self.index.payload(entry)?, "its topic is no stream key")?;
+        for (topic, entry, reason) in self.strangers() {
+            unparsed.keep(&topic, entry, &self.index.payload(entry)?, reason)?;
             asides += 1;
         }
         let mut proofs: Vec<(String, Proof)> = Vec::new();
@@ -221,6 +221,17 @@ impl Sealing<'_> {
         self.disk.sync_dir(&self.dir)?;
         self.disk.rename(&self.dir, folder)?;
         Ok(manifest)
+    }
+
+    /// Samples that are of no stream of this episode, with their topics, and why.
+    fn strangers(&self) -> impl Iterator<Item = (String, &Entry, &'static str)> {
+        let nameless = self.index.strangers.iter().filter(|(topic, _)| !topic.contains('#'));
+        let nameless = nameless.map(|(topic, entry)| (topic.clone(), entry, "its topic is no stream key"));
+        // Files are named by robot and stream: the same names of another field would take each other's place.
+        let foreign = self.index.streams.iter().filter(|(key, _)| key.field != self.start.field);
+        let foreign = foreign
+            .flat_map(|(key, stream)| stream.entries.iter().map(move |entry| (key.to_string(), entry, "its topic is of another field")));
+        nameless.chain(foreign)
     }
 
     /// End of the episode and how it ended.

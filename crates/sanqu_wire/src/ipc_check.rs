@@ -14,6 +14,9 @@ use crate::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX};
 
 /// The largest number of columns of a payload, `t` included.
 pub const COLUMNS_MAX: usize = 256;
+/// The largest number of values of one row, over all columns: each becomes a column of its own when it is stored, and what a
+/// column costs does not depend on how few rows it has.
+pub const ROW_VALUES_MAX: usize = 2048;
 /// The longest column name, in bytes.
 pub const COLUMN_NAME_BYTES_MAX: usize = 128;
 /// The largest metadata of one message of the stream: schema with names and units.
@@ -118,6 +121,10 @@ fn check_schema(schema: Schema<'_>) -> Result<Vec<Column>, WireError> {
     }
     if columns.is_empty() {
         return Err(bad("the schema has no columns"));
+    }
+    let values: usize = columns.iter().skip(1).map(|(elements, _)| elements.unwrap_or(1)).sum();
+    if values > ROW_VALUES_MAX {
+        return Err(bad(format!("{values} values in a row; at most {ROW_VALUES_MAX} are allowed")));
     }
     Ok(columns)
 }

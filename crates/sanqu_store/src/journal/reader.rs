@@ -10,6 +10,7 @@ use mcap::records::{Channel, Record, op};
 
 use super::SEGMENT_MARK;
 use super::format::{CHUNK_HEADER_BYTES, FRAME_BYTES, MESSAGE_HEADER_BYTES};
+use super::parse::parse;
 use crate::StoreError;
 use crate::error::IoContext;
 
@@ -17,6 +18,10 @@ use crate::error::IoContext;
 const RECORD_BYTES_MAX: u64 = super::PAYLOAD_BYTES_MAX as u64 + (64 << 20);
 /// The footer's body: two offsets and a checksum.
 const FOOTER_BYTES: usize = 20;
+/// The longest record of a channel in a search: topic, encoding twice and some numbers.
+const CHANNEL_BYTES_MAX: u64 = 16 << 10;
+/// Message definitions before the first channel of a chunk, at most.
+const SCHEMAS_BEFORE_MAX: usize = 4;
 /// Read at once while looking for the next whole chunk.
 const SEARCH_BYTES: usize = 1 << 20;
 
@@ -174,13 +179,40 @@ impl Pass<'_> {
                 if !fits {
                     continue;
                 }
+                // The mark first: a payload full of what looks like chunks must not make this read its rest for each of them.
+                if self.mark_at(file, place + HEAD_BYTES as u64..place + FRAME_BYTES as u64 + length)?.as_ref() != Some(mark) {
+                    continue;
+                }
                 data.resize(usize::try_from(records).unwrap_or(usize::MAX), 0);
                 file.read_exact_at(&mut data, place + HEAD_BYTES as u64).at("read", self.path)?;
-                if head[33..37] == crc32fast::hash(&data).to_le_bytes() && first_mark(&data).as_ref() == Some(mark) {
+                if head[33..37] == crc32fast::hash(&data).to_le_bytes() {
                     return Ok(Some(place));
                 }
             }
             from += (bytes - HEAD_BYTES + 1) as u64;
+        }
+        Ok(None)
+    }
+
+    /// The mark in the first channel record among a chunk's records, which only a message definition may precede.
+    fn mark_at(&self, file: &File, mut records: Range<u64>) -> Result<Option<String>, StoreError> {
+        let mut record = Vec::new();
+        for _ in 0..=SCHEMAS_BEFORE_MAX {
+            let mut frame = [0; FRAME_BYTES];
+            let Some(left) = records.end.checked_sub(records.start + FRAME_BYTES as u64) else { return Ok(None) };
+            file.read_exact_at(&mut frame, records.start).at("read", self.path)?;
+            let [code, length @ ..] = frame;
+            let (length, body) = (u64::from_le_bytes(length), records.start + FRAME_BYTES as u64);
+            match code {
+                op::SCHEMA if length <= left => records.start = body + length,
+                op::CHANNEL if length <= left.min(CHANNEL_BYTES_MAX) => {
+                    record.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+                    file.read_exact_at(&mut record, body).at("read", self.path)?;
+                    let Some(Record::Channel(channel)) = parse(code, &record) else { return Ok(None) };
+                    return Ok(channel.metadata.get(SEGMENT_MARK).cloned());
+                }
+                _ => return Ok(None),
+            }
         }
         Ok(None)
     }
@@ -201,12 +233,12 @@ impl Pass<'_> {
                 Ok(entries.is_some_and(|bytes| u64::from(bytes) + 6 == body.len() as u64))
             }
             op::CHANNEL | op::MESSAGE => self.record(code, body, offset).map(|()| true),
-            other => Ok(mcap::parse_record(other, body).is_ok()),
+            other => Ok(parse(other, body).is_some()),
         }
     }
 
     fn chunk(&mut self, body: &[u8], body_offset: u64) -> Result<(), StoreError> {
-        let Ok(Record::Chunk { header, data }) = mcap::parse_record(op::CHUNK, body) else {
+        let Some(Record::Chunk { header, data }) = parse(op::CHUNK, body) else {
             self.damage.bad_chunks += 1;
             return Ok(());
         };
@@ -218,7 +250,7 @@ impl Pass<'_> {
             self.damage.bad_chunks += 1;
             return Ok(());
         }
-        let data_offset = body_offset + (body.len() - data.len()) as u64;
+        let data_offset = body_offset + CHUNK_HEADER_BYTES as u64;
         let mut rest: &[u8] = &data;
         while let Some(([code, length @ ..], behind)) = rest.split_first_chunk::<FRAME_BYTES>() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
@@ -259,8 +291,8 @@ impl Pass<'_> {
         if id.and_then(|id| self.channels.get(&id)).is_some_and(|(known, _)| **known == *body) {
             return;
         }
-        match mcap::parse_record(op::CHANNEL, body) {
-            Ok(Record::Channel(channel)) => {
+        match parse(op::CHANNEL, body) {
+            Some(Record::Channel(channel)) => {
                 if self.channels.is_empty() {
                     self.mark = channel.metadata.get(SEGMENT_MARK).cloned();
                 }
@@ -269,17 +301,4 @@ impl Pass<'_> {
             _ => self.damage.bad_chunks += 1,
         }
     }
-}
-
-/// The mark in the first channel record among a chunk's records.
-fn first_mark(mut records: &[u8]) -> Option<String> {
-    while let Some(([code, length @ ..], behind)) = records.split_first_chunk::<FRAME_BYTES>() {
-        let (record, behind) = behind.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        if *code == op::CHANNEL {
-            let Ok(Record::Channel(channel)) = mcap::parse_record(*code, record) else { return None };
-            return channel.metadata.get(SEGMENT_MARK).cloned();
-        }
-        records = behind;
-    }
-    None
 }

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use sanqu_model::{Quantity, StreamDescription};
-use sanqu_wire::{ENCODING_ARROW, ENCODING_H264, ENCODING_JSON, PAYLOAD_BYTES_MAX, decode_rows, h264};
+use sanqu_wire::{ENCODING_ARROW, ENCODING_H264, ENCODING_JSON, PAYLOAD_BYTES_MAX, ROW_VALUES_MAX, decode_rows, h264};
 
 /// How the samples of a stream are stored; the first readable sample decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,9 @@ impl Form {
     pub(super) fn of_description(description: Option<&StreamDescription>, encoding: &str) -> Self {
         match encoding {
             ENCODING_ARROW => {
-                let stored = description.map(|d| d.quantities.clone()).unwrap_or_default();
+                // A description of more columns than a payload may have is nobody's: their cost would be in memory alone.
+                let possible = |d: &&StreamDescription| d.quantities.iter().map(|q| q.elements.len()).sum::<usize>() <= ROW_VALUES_MAX;
+                let stored = description.filter(possible).map(|d| d.quantities.clone()).unwrap_or_default();
                 Self::Rows(Layout { payload: stored.clone(), stored })
             }
             ENCODING_JSON => Self::Text,

@@ -287,9 +287,9 @@ fn about<'a>(control: &'a Control, key: &StreamKey) -> Option<(u64, Apply<'a>)> 
     ((robot, stream) == (&key.robot, &key.stream)).then_some((*boot, apply))
 }
 
-/// Every stream that the journal knows, with or without samples.
+/// Every stream of the episode's field that the journal knows, with or without samples.
 pub(super) fn streams(index: &Index, start: &crate::EpisodeStart) -> BTreeSet<StreamKey> {
-    let mut keys: BTreeSet<StreamKey> = index.streams.keys().cloned().collect();
+    let mut keys: BTreeSet<StreamKey> = index.streams.keys().filter(|key| key.field == start.field).cloned().collect();
     for control in &index.controls {
         let (robot, stream) = match control {
             Control::Describe { robot, description } => (robot, &description.stream),

@@ -158,6 +158,28 @@ fn corrupt_and_foreign_payloads_are_kept_aside_and_counted() {
 }
 
 #[test]
+fn a_description_of_absurdly_many_columns_makes_none() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let Control::Describe { robot, mut description } = describe() else { panic!("a description") };
+    description.quantities[0].elements = vec![String::new(); 100_000];
+    journal.control(&Control::Describe { robot, description }).unwrap();
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    assert_eq!((joint_entry(&manifest).quantities.len(), joint_entry(&manifest).rows), (0, 0));
+}
+
+#[test]
+fn the_same_stream_of_another_field_does_not_take_its_place() {
+    let bench = Bench::new();
+    let foreign = Message { key: Arc::new("sanqu/desj/walker-s-01/joint".parse().unwrap()), ..Message::joint(BOOT, 0, 4) };
+    let path = record(&bench, 1, &[foreign, Message::joint(BOOT, 0, 4)], 4);
+    let manifest = bench.seal(&path);
+    assert_eq!((manifest.streams.len(), joint_entry(&manifest).expected, joint_entry(&manifest).rows), (1, Some(4), 4));
+    assert!(bench.last().dir().join("unparsed.mcap").exists(), "the other field's sample is kept aside");
+}
+
+#[test]
 fn samples_without_a_header_are_stored_and_not_counted() {
     let bench = Bench::new();
     let mut journal = bench.journal(1);

@@ -66,6 +66,8 @@ impl<'a> Reader<'a> {
     }
 
     fn field(&mut self, field: &FieldLayout) -> Result<Value, Fault> {
+        // An array is a value too: one of no elements takes no bytes, but a place in memory.
+        self.count()?;
         match field.count {
             Count::One => self.one(field.kind),
             Count::Fixed(length) => self.array(field.kind, length),
@@ -76,11 +78,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn one(&mut self, kind: Kind) -> Result<Value, Fault> {
+    fn count(&mut self) -> Result<(), Fault> {
         self.values += 1;
-        if self.values > VALUES_MAX {
-            return Err(format!("more than {VALUES_MAX} values").into());
-        }
+        if self.values > VALUES_MAX { Err(format!("more than {VALUES_MAX} values").into()) } else { Ok(()) }
+    }
+
+    fn one(&mut self, kind: Kind) -> Result<Value, Fault> {
         Ok(match kind {
             Kind::Bool => Value::Bool(self.take_bool()?),
             Kind::U8 => Value::Unsigned(u8::from_le_bytes(self.take()?).into()),
@@ -110,7 +113,7 @@ impl<'a> Reader<'a> {
         }
         let mut values = Vec::with_capacity(length.min(self.bytes.len() - self.at));
         for index in 0..length {
-            let value = self.one(kind).map_err(|mut fault| {
+            let value = self.count().and_then(|()| self.one(kind)).map_err(|mut fault| {
                 fault.path.push(index.to_string());
                 fault
             })?;

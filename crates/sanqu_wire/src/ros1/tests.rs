@@ -179,6 +179,11 @@ fn nothing_multiplies_without_bytes() {
     let text = "C[65536] c\n====================\nMSG: a/C\nD[65536] d\n====================\nMSG: a/D";
     let error = MessageLayout::parse("a/B", text).unwrap().read(&[]).unwrap_err().to_string();
     assert!(error.contains("more than 1048576 values"), "{error}");
+    // Nor do arrays of no elements: a message of many of them is large in memory however short it is.
+    let fields: String = (0..FIELDS_MAX).map(|n| format!("uint8[0] f{n}\n")).collect();
+    let layout = MessageLayout::parse("a/B", &format!("C[] c\n====================\nMSG: a/C\n{fields}")).unwrap();
+    let error = layout.read(&65_536u32.to_le_bytes()).unwrap_err().to_string();
+    assert!(error.contains("more than 1048576 values"), "{error}");
     let layers: String = (1..15).map(|n| format!("\n====================\nMSG: a/T{n}\nT{0} a\nT{0} b", n + 1)).collect();
     let fan = format!("T1 a\nT1 b{layers}\n====================\nMSG: a/T15\nbool x");
     let layout = MessageLayout::parse("a/B", &fan).unwrap();

@@ -105,7 +105,8 @@ fn what_is_no_row_is_refused_by_column() {
     let dictionary: arrow_array::DictionaryArray<arrow_array::types::Int8Type> = vec!["x"].into_iter().collect();
     refuses(vec![t(1), ("d", Arc::new(dictionary))], "dictionary");
     let wide = fixed_list::<Float64Type>(vec![0.0; 1024], 1024).unwrap();
-    assert_eq!(decode_rows(&foreign(&batch(vec![t(1), ("wide", wide)]))).unwrap().num_rows(), 1);
+    assert_eq!(decode_rows(&foreign(&batch(vec![t(1), ("wide", Arc::clone(&wide))]))).unwrap().num_rows(), 1);
+    refuses(vec![t(1), ("a", Arc::clone(&wide)), ("b", wide), ("c", one())], "2049 values in a row; at most 2048");
     refuses(vec![t(ROWS_MAX + 1)], "row count 65537");
 }
 
