@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | deps | tidy | golden`. Plain std, so that they build in seconds on a
+//! The project's own commands: `cargo xtask demo | test | fuzz | deps | tidy | golden`. Plain std, so that they build in seconds on a
 //! machine that has nothing but the Rust toolchain.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints what it does")]
 
@@ -6,6 +6,7 @@ mod borders;
 mod cargo;
 mod conformance;
 mod demo;
+mod fuzz;
 mod parts;
 mod process;
 mod python;
@@ -21,7 +22,8 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo [ARGS...]       build what the demo needs, get a Vulkan driver, run `sanqu demo ARGS...`
-  test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, doc, conformance; --only may be repeated
+  test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, fuzz, doc, conformance; --only may be repeated
+  fuzz [--target T] [--seconds N] [--seed S]  run the fuzz targets, 10 seconds each when nobody says
   deps                 what each crate must not reach, and which libraries may exist only once
   golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
   tidy                 file sizes, words that may not stay, ARCHITECTURE.md names every crate
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some("demo") => demo::run(rest),
         Some("test") => parts::run(rest),
+        Some("fuzz") => fuzz::run(rest),
         Some("deps") => borders::check(),
         Some("golden") => cargo::run_example("make_golden"),
         Some("tidy") => tidy::check(),

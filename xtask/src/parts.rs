@@ -5,10 +5,10 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::python::{self, Environments};
-use crate::{Outcome, borders, cargo, conformance, process, tidy, vulkan};
+use crate::{Outcome, borders, cargo, conformance, fuzz, process, tidy, vulkan};
 
 /// Names for `--only`, in the order in which they run.
-const PARTS: [&str; 7] = ["fmt", "build", "deps", "tidy", "tests", "doc", "conformance"];
+const PARTS: [&str; 8] = ["fmt", "build", "deps", "tidy", "tests", "fuzz", "doc", "conformance"];
 
 /// What parts need from each other.
 struct Bench {
@@ -73,6 +73,7 @@ impl Bench {
             "deps" => borders::check(),
             "tidy" => tidy::check(),
             "tests" => self.tests(),
+            "fuzz" => self.fuzz(),
             "doc" => process::run(&mut cargo::cargo(&["test", "--workspace", "--doc", "--quiet"])),
             _ => self.conformance(),
         }
@@ -90,6 +91,14 @@ impl Bench {
         };
         self.hand_over(&mut command)?;
         process::run(&mut command)
+    }
+
+    /// A short run after the tests have replayed the corpus.
+    fn fuzz(&self) -> Outcome {
+        if !process::succeeds(Command::new("c++").arg("--version")) {
+            return self.skip("fuzzing: libFuzzer needs a C++ compiler (c++)");
+        }
+        fuzz::run(&[])
     }
 
     fn conformance(&mut self) -> Outcome {

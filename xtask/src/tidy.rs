@@ -27,7 +27,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
 pub(crate) fn check() -> Outcome {
     let root = root();
     let mut files = Vec::new();
-    for folder in ["crates", "xtask", "tests"] {
+    for folder in ["crates", "fuzz", "xtask", "tests"] {
         collect(&root.join(folder), &mut files)?;
     }
     files.sort();
