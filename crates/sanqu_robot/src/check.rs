@@ -2,7 +2,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::table::{DriveTable, read_text};
+use crate::table::{DriveTable, placed, read_text};
+use crate::train::closure_problems;
 use crate::{JointKind, RobotError, RobotModel};
 
 /// How bad an issue is.
@@ -22,8 +23,14 @@ pub struct CheckIssue {
     pub severity: Severity,
     /// What it is about: `joint "knee"`, `drives`, `mesh`, …
     pub subject: String,
-    /// What is wrong and what was expected.
+    /// What is wrong and what was expected; findings in a drive table begin with line and column.
     pub detail: String,
+    /// Line of the drive table, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Column of that line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
 }
 
 /// What a robot description holds, and what is wrong with it.
@@ -57,7 +64,8 @@ impl CheckReport {
 /// Validates a URDF and, if given, its drive table, collecting every finding.
 ///
 /// Looked at: names, limits in order, masses, meshes (missing ones are warnings), drives' numbers, joints and motors,
-/// camera links, poses against limits.
+/// camera links, poses against limits, gears and linkages against themselves, and whether every linkage closes both ways over
+/// the whole range of its joints.
 ///
 /// # Errors
 /// A file that cannot be read, or that is so wrong that no tree (or no table) can be built from it.
@@ -68,8 +76,11 @@ pub fn check_description(urdf: &Path, drives: Option<&Path>) -> Result<CheckRepo
     if let Some(path) = drives {
         let text = read_text(path)?;
         table = DriveTable::parse(&text).map_err(|source| RobotError::File { path: path.to_owned(), source: Box::new(source) })?;
-        let problems = table.problems().into_iter().chain(table.problems_with(&model));
-        issues.extend(problems.map(|problem| issue(Severity::Error, "drives", problem.to_string())));
+        let problems = [table.problems(), table.untold(), table.problems_with(&model)].into_iter().flatten();
+        issues.extend(problems.map(|problem| in_table(&placed(problem, &text))));
+        if issues.iter().all(|found| found.subject != "drives") {
+            issues.extend(closure_problems(&table, &model).into_iter().map(|problem| in_table(&placed(problem, &text))));
+        }
         issues.extend(undriven(&model, &table));
     }
     Ok(CheckReport {
@@ -85,7 +96,13 @@ pub fn check_description(urdf: &Path, drives: Option<&Path>) -> Result<CheckRepo
 }
 
 fn issue(severity: Severity, subject: &str, detail: String) -> CheckIssue {
-    CheckIssue { severity, subject: subject.to_owned(), detail }
+    CheckIssue { severity, subject: subject.to_owned(), detail, line: None, column: None }
+}
+
+fn in_table(error: &RobotError) -> CheckIssue {
+    let place = if let RobotError::InTable { line, column, .. } = error { Some((*line, *column)) } else { None };
+    let (line, column) = place.unzip();
+    CheckIssue { line, column, ..issue(Severity::Error, "drives", error.to_string()) }
 }
 
 fn model_issues(model: &RobotModel) -> Vec<CheckIssue> {

@@ -154,13 +154,83 @@ pub enum RobotError {
         /// What is wrong and what was expected.
         reason: String,
     },
-    /// A rod of a parallel ankle cannot reach its socket in this pose.
-    #[error("drive {motor:?}: the rod cannot close at this ankle pose, it misses by {gap_m:.6} m")]
+    /// Something wrong at a place of a drive table.
+    #[error("line {line}, column {column}: {problem}")]
+    InTable {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        problem: Box<RobotError>,
+    },
+    /// Something wrong with one drive's linkage.
+    #[error("{element}: {problem}")]
+    AtDrive {
+        /// Which drive: `drive "l_knee"`.
+        element: String,
+        /// What is wrong with it.
+        problem: Box<RobotError>,
+    },
+    /// A bar of a linkage cannot reach in this pose.
+    #[error("leg {} cannot close at pose {pose:?} rad, it misses by {gap_m:.6} m", leg + 1)]
     CannotClose {
-        /// The motor of that rod.
-        motor: String,
-        /// By how much the rod would have to be longer (+) or shorter (-), m.
+        /// Which leg, from 0.
+        leg: usize,
+        /// By how much its rod would have to be longer (+) or shorter (-), m; 0 where it closes in the other assembly only.
         gap_m: f64,
+        /// Pitch and roll, or the driving angle and 0, rad.
+        pose: [f64; 2],
+    },
+    /// A linear actuator's length that no joint position has.
+    #[error("actuator length {length_m} m is {} by {:.6} m", if *by_m < 0.0 { "too short" } else { "too long" }, by_m.abs())]
+    OutOfReach {
+        /// The length asked for, m.
+        length_m: f64,
+        /// How far outside: negative too short, positive too long, m.
+        by_m: f64,
+    },
+    /// A joint position beyond the point at which a linkage turns over.
+    #[error("joint position {joint_rad} rad is {by_rad} rad past the linkage's dead point")]
+    PastDeadPoint {
+        /// The joint position, rad.
+        joint_rad: f64,
+        /// How far past: negative below the lower dead point, rad.
+        by_rad: f64,
+    },
+    /// Newton's method found no pose for motor angles or actuator lengths.
+    #[error(
+        "no pose closes both legs after {iterations} steps: the best one nearby, {pose:?} rad, leaves {best_gap_m:.6} m (condition {cond:.3e})"
+    )]
+    NoPose {
+        /// The smallest that the larger gap of both legs can be made, m.
+        best_gap_m: f64,
+        /// Newton steps taken.
+        iterations: u32,
+        /// Where that gap is, rad.
+        pose: [f64; 2],
+        /// Condition number of the closure there.
+        cond: f64,
+    },
+    /// A pose at which speeds or torques cannot be passed through a linkage; positions can.
+    #[error("linkage is near a singular pose {pose:?} rad: condition {cond:.3e}, smallest pivot {smallest_pivot:.3e}")]
+    NearSingular {
+        /// Pitch and roll, or the driving angle and 0, rad.
+        pose: [f64; 2],
+        /// Condition number; infinite at the singular pose itself.
+        cond: f64,
+        /// What a division would be by: m² (cranks), m or m/rad (actuators), 1 (motors per joint).
+        smallest_pivot: f64,
+    },
+    /// A motor angle on another branch than the previous one.
+    #[error("leg {}: the crank would jump by {by_rad:.3} rad at pose {pose:?} rad", leg + 1)]
+    BranchJump {
+        /// Which leg, from 0.
+        leg: usize,
+        /// From the previous angle, rad.
+        by_rad: f64,
+        /// Pitch and roll, rad.
+        pose: [f64; 2],
     },
     /// A `name=value` list could not be read.
     #[error("joint value {text:?}: {reason}")]
@@ -170,4 +240,11 @@ pub enum RobotError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl RobotError {
+    /// The same error, saying which drive it is about.
+    pub(crate) fn at_drive(self, element: &str) -> Self {
+        Self::AtDrive { element: element.to_owned(), problem: Box::new(self) }
+    }
 }

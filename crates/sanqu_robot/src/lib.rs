@@ -24,22 +24,38 @@
 //! # Ok::<(), sanqu_robot::RobotError>(())
 //! ```
 
-mod ankle;
 mod assign;
 mod check;
 mod drive;
+mod electric;
+mod encoder;
 mod error;
+mod linkage;
 mod mesh;
 mod model;
+mod part;
+mod places;
+mod reducer;
 mod shape;
 mod table;
+mod train;
 mod urdf;
 
-pub use ankle::AnkleLeg;
 pub use assign::parse_q;
 pub use check::{CheckIssue, CheckReport, Severity, check_description};
-pub use drive::{Arrangement, Drive, LinkageKind, ReducerKind};
+pub use drive::{Drive, ReducerKind};
+pub use electric::{CurrentConvention, Electric};
+pub use encoder::{Encoder, EncoderSide, step_rad, turns_ambiguous_beyond_rad, turns_from_joint, unwraps, windup_sigma_rad};
 pub use error::RobotError;
+pub use linkage::{
+    AnkleLeg, Assembly, COND_MAX, CrankAnkle, CrankSlider, FourBar, ITERATIONS_MAX, LinearAnkle, LinearLeg, LinkageKind, Parallelogram,
+    RESIDUAL_M2, SolvedPose, Universal, condition,
+};
 pub use model::{Joint, JointKind, LimitViolation, Link, LinkPoses, Mimic, RobotModel};
+pub use reducer::{
+    Arrangement, Cycloid, FixedMember, Flexspline, FlexsplinePoint, LifeRating, Planetary, PlanetaryStage, RollerScrew, STAGES_MAX,
+    ScrewDesign, ScrewMotion, SplineAngles, Splines, StageAngles, Stiffness, StrainWave, dead_band_torque, efficiency_at_load,
+};
 pub use shape::{Shape, Visual};
 pub use table::{CameraMount, DriveTable, Pose};
+pub use train::Drivetrain;

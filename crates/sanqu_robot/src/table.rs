@@ -5,6 +5,8 @@ use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use serde::Deserialize;
 
 use crate::drive::{Drive, unknown_joint};
+use crate::part::Problem;
+use crate::places::locate;
 use crate::{RobotError, RobotModel};
 
 /// Largest drive table that is read.
@@ -98,12 +100,12 @@ impl DriveTable {
     ///
     /// # Errors
     /// [`RobotError::DriveSyntax`] for text that is not TOML of this form (unknown keys included), with line and column;
-    /// else the first contradiction found: duplicate names, numbers out of range, a linkage without its joints, a rod
-    /// that does not close at the zero pose.
+    /// else [`RobotError::InTable`] with the first contradiction found: duplicate names, numbers out of range, a gear or a
+    /// linkage that contradicts itself, a rod that does not close at the zero pose.
     pub fn from_toml_str(text: &str) -> Result<Self, RobotError> {
         let table = Self::parse(text)?;
         match table.problems().into_iter().next() {
-            Some(problem) => Err(problem),
+            Some(problem) => Err(placed(problem, text)),
             None => Ok(table),
         }
     }
@@ -133,75 +135,82 @@ impl DriveTable {
         self.poses.get(name)
     }
 
-    /// Motor positions of a rigid robot (no wind-up, no backlash) for joint positions `q`.
-    ///
-    /// * `q`: in the order of [`RobotModel::joints`], rad.
-    /// * `out`: one motor position per drive in the order of [`Self::drives`], rad, many turns; overwritten.
-    ///
-    /// Allocates nothing.
-    ///
-    /// # Errors
-    /// Wrong lengths and positions that are not finite (then `out` is unchanged), a drive's joint that the robot does
-    /// not have, an ankle pose that a rod cannot reach (then a part of `out` may be written).
-    pub fn motor_from_joint(&self, model: &RobotModel, q: &[f64], out: &mut [f64]) -> Result<(), RobotError> {
-        model.check_positions(q)?;
-        if out.len() != self.drives.len() {
-            return Err(RobotError::MotorCount { expected: self.drives.len(), found: out.len() });
-        }
-        for (drive, motor) in self.drives.iter().zip(out) {
-            *motor = drive.motor_position(model, q)?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn parse(text: &str) -> Result<Self, RobotError> {
-        toml::from_str(text).map_err(|error| RobotError::DriveSyntax { reason: error.to_string() })
+        let mut table: Self = toml::from_str(text).map_err(|error| RobotError::DriveSyntax { reason: error.to_string() })?;
+        table.drives.iter_mut().for_each(Drive::resolve);
+        Ok(table)
     }
 
     /// Everything that contradicts itself inside the table.
-    pub(crate) fn problems(&self) -> Vec<RobotError> {
-        let mut problems: Vec<RobotError> = self.drives.iter().flat_map(Drive::problems).collect();
-        duplicates("motor", self.drives.iter().map(|drive| &drive.motor), &mut problems);
-        duplicates("camera", self.cameras.iter().map(|camera| &camera.name), &mut problems);
-        for camera in &self.cameras {
-            let numbers = camera.xyz.iter().chain(&camera.rpy);
-            for &value in numbers.filter(|value| !value.is_finite()) {
-                problems.push(RobotError::BadNumber { element: camera.element(), field: "xyz or rpy", value, expected: "finite numbers" });
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, drive) in self.drives.iter().enumerate() {
+            problems.extend(drive.problems(&format!("drive.{index}")));
+        }
+        duplicates("motor", "drive", "motor", self.drives.iter().map(|drive| &drive.motor), &mut problems);
+        duplicates("camera", "camera", "name", self.cameras.iter().map(|camera| &camera.name), &mut problems);
+        for (index, camera) in self.cameras.iter().enumerate() {
+            let place = |key: &str| format!("camera.{index}.{key}");
+            for (field, numbers) in [("xyz", camera.xyz), ("rpy", camera.rpy)] {
+                for value in numbers.into_iter().filter(|value| !value.is_finite()) {
+                    let expected = "finite numbers";
+                    problems.push(Problem::new(place(field), RobotError::BadNumber { element: camera.element(), field, value, expected }));
+                }
             }
             if !(camera.fov_rad > 0.0 && camera.fov_rad < std::f64::consts::PI) {
-                let (value, expected) = (camera.fov_rad, "an angle above 0 and below pi");
-                problems.push(RobotError::BadNumber { element: camera.element(), field: "fov_rad", value, expected });
+                let (field, value, expected) = ("fov_rad", camera.fov_rad, "an angle above 0 and below pi");
+                problems.push(Problem::new(place(field), RobotError::BadNumber { element: camera.element(), field, value, expected }));
             }
             for name in camera.assumed.iter().filter(|name| !["xyz", "rpy", "fov_rad", "link"].contains(&name.as_str())) {
                 let reason = format!("assumed names {name:?}, which is not a field of a camera");
-                problems.push(RobotError::BadEntry { element: camera.element(), reason });
+                problems.push(Problem::entry(place("assumed"), &camera.element(), reason));
             }
         }
         for (name, pose) in &self.poses {
             let element = || format!("pose {name:?}");
-            for &value in pose.joints.values().chain([&pose.base_height_m]).filter(|value| !value.is_finite()) {
-                problems.push(RobotError::BadNumber { element: element(), field: "a value", value, expected: "finite numbers" });
+            let height = std::iter::once((format!("poses.{name}.base_height_m"), pose.base_height_m));
+            let joints = pose.joints.iter().map(|(joint, value)| (format!("poses.{name}.joints.{joint}"), *value));
+            for (place, value) in height.chain(joints).filter(|(_, value)| !value.is_finite()) {
+                let error = RobotError::BadNumber { element: element(), field: "a value", value, expected: "finite numbers" };
+                problems.push(Problem::new(place, error));
             }
         }
         problems
     }
 
+    /// Numbers of drives that have neither a source nor the word "assumed".
+    pub(crate) fn untold(&self) -> Vec<Problem> {
+        self.drives.iter().enumerate().flat_map(|(index, drive)| drive.untold(&format!("drive.{index}"))).collect()
+    }
+
     /// Everything that does not fit a robot: unknown joints and links, poses outside limits.
-    pub(crate) fn problems_with(&self, model: &RobotModel) -> Vec<RobotError> {
-        let mut problems: Vec<RobotError> = self.drives.iter().flat_map(|drive| drive.problems_with(model)).collect();
-        for camera in self.cameras.iter().filter(|camera| model.link_index(&camera.link).is_none()) {
+    pub(crate) fn problems_with(&self, model: &RobotModel) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, drive) in self.drives.iter().enumerate() {
+            problems.extend(drive.problems_with(model, &format!("drive.{index}")));
+        }
+        for (index, camera) in self.cameras.iter().enumerate().filter(|(_, camera)| model.link_index(&camera.link).is_none()) {
             let (joint, link) = (camera.name.clone(), camera.link.clone());
-            problems.push(RobotError::UnknownLink { joint, role: "camera", link });
+            problems.push(Problem::new(format!("camera.{index}.link"), RobotError::UnknownLink { joint, role: "camera", link }));
         }
         for (name, pose) in &self.poses {
             let element = format!("pose {name:?}");
             for joint in pose.joints.keys().filter(|joint| model.joint_index(joint).is_none()) {
-                problems.push(unknown_joint(element.clone(), model, joint));
+                problems.push(Problem::new(format!("poses.{name}.joints.{joint}"), unknown_joint(element.clone(), model, joint)));
             }
-            let violations = pose.q(model).map(|q| model.check_limits(&q)).unwrap_or_default();
-            problems.extend(violations.iter().map(|v| RobotError::BadEntry { element: element.clone(), reason: v.to_string() }));
+            for violation in pose.q(model).map(|q| model.check_limits(&q)).unwrap_or_default() {
+                problems.push(Problem::entry(format!("poses.{name}.joints.{}", violation.name), &element, violation.to_string()));
+            }
         }
         problems
+    }
+}
+
+/// A problem as an error that says where in the text it is.
+pub(crate) fn placed(problem: Problem, text: &str) -> RobotError {
+    match locate(text, &problem.place) {
+        Some((line, column)) => RobotError::InTable { line, column, problem: Box::new(problem.error) },
+        None => problem.error,
     }
 }
 
@@ -216,11 +225,12 @@ pub(crate) fn read_text(path: &Path) -> Result<String, RobotError> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-fn duplicates<'a>(what: &'static str, names: impl Iterator<Item = &'a String>, problems: &mut Vec<RobotError>) {
+fn duplicates<'a>(what: &'static str, list: &str, key: &str, names: impl Iterator<Item = &'a String>, problems: &mut Vec<Problem>) {
     let mut seen = std::collections::BTreeSet::new();
-    for name in names {
+    for (index, name) in names.enumerate() {
         if !seen.insert(name) {
-            problems.push(RobotError::DuplicateName { what, name: name.clone() });
+            let error = RobotError::DuplicateName { what, name: name.clone() };
+            problems.push(Problem::new(format!("{list}.{index}.{key}"), error));
         }
     }
 }

@@ -100,7 +100,7 @@ impl SimRobot {
             }
             cameras.push(SimCamera::new(camera, mount, Arc::clone(&stage), index, spec.seed)?);
         }
-        let drives = Drives::new(table, &act.body.model, &act.body.stand, spec.seed)?;
+        let drives = Drives::new(table, &act.body.model, spec.seed)?;
         let telemetry = Telemetry::new(act, drives, spec.rate_hz, spec.seed)?;
         Ok(Self { spec, telemetry, cameras })
     }

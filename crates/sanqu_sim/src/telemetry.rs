@@ -138,7 +138,7 @@ impl Telemetry {
             self.moments.rotate_left(1);
             self.moments[2].t_ns = self.act.start_ns + offset_ns(self.next_row + 1, self.rate_hz);
             self.compute(2)?;
-            self.write_row();
+            self.write_row()?;
             self.next_row += 1;
             for stream in [&mut self.joint, &mut self.motor, &mut self.imu] {
                 out.extend(stream.take()?);
@@ -160,10 +160,10 @@ impl Telemetry {
         let moment = &mut self.moments[index];
         self.act.joints_at(moment.t_ns, &mut moment.joints);
         self.act.body.settle(moment)?;
-        self.drives.turn(&self.act.body.model, moment)
+        self.drives.turn(moment)
     }
 
-    fn write_row(&mut self) {
+    fn write_row(&mut self) -> Result<(), SimError> {
         let [before, now, after] = &self.moments;
         let span_secs = seconds(after.t_ns - before.t_ns);
         for stream in [&mut self.joint, &mut self.motor, &mut self.imu] {
@@ -173,7 +173,7 @@ impl Telemetry {
         self.joint.extend(1, now.joints.vel.iter().copied());
         self.joint.extend(2, now.effort.iter().copied());
 
-        self.drives.load(&now.effort, seconds(after.t_ns - now.t_ns), &mut self.load);
+        self.drives.load(&now.joints.pos, &now.effort, seconds(after.t_ns - now.t_ns), &mut self.load)?;
         self.motor.extend(0, now.motor.iter().map(|pos| quantised(*pos, MOTOR_COUNTS)));
         self.motor.extend(1, after.motor.iter().zip(&before.motor).map(|(after, before)| (after - before) / span_secs));
         self.motor.extend(2, self.load.iter().map(|(_, current, _)| *current));
@@ -189,6 +189,7 @@ impl Telemetry {
         self.imu.extend(0, gyro.iter().map(|rate| rate + GYRO_NOISE * self.noise.normal()));
         self.imu.extend(1, acc.iter().map(|pull| pull + ACC_NOISE * self.noise.normal()));
         self.imu.extend(2, now.world_from_imu.rotation.coords.iter().copied());
+        Ok(())
     }
 }
 

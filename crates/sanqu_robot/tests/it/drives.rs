@@ -1,6 +1,6 @@
 //! Drive tables: the motor side of the shipped robots, and what is refused.
 
-use sanqu_robot::{DriveTable, LinkageKind, RobotError, RobotModel};
+use sanqu_robot::{DriveTable, Drivetrain, LinkageKind, RobotError, RobotModel};
 
 use crate::robot_folder;
 
@@ -17,7 +17,7 @@ fn motor(robot: &str, joints: &[(&str, f64)], name: &str) -> f64 {
         q[model.joint_index(joint).unwrap()] = *value;
     }
     let mut motors = vec![f64::NAN; table.drives().len()];
-    table.motor_from_joint(&model, &q, &mut motors).unwrap();
+    Drivetrain::new(&table, &model).unwrap().motor_from_joint(&q, &mut motors).unwrap();
     assert!(motors.iter().all(|position| position.is_finite()));
     motors[table.drives().iter().position(|drive| drive.motor == name).unwrap()]
 }
@@ -67,10 +67,11 @@ fn walker_ankles_honour_the_telemetry_sign_of_pitch() {
 fn wrong_lengths_are_refused_before_anything_is_written() {
     let (model, table) = load("kuavo-s45");
     let mut out = vec![7.0; table.drives().len()];
-    let error = table.motor_from_joint(&model, &[0.0; 3], &mut out).unwrap_err();
+    let train = Drivetrain::new(&table, &model).unwrap();
+    let error = train.motor_from_joint(&[0.0; 3], &mut out).unwrap_err();
     assert!(matches!(error, RobotError::JointCount { expected: 40, found: 3 }), "{error}");
     assert!(out.iter().all(|value| *value == 7.0));
-    let error = table.motor_from_joint(&model, &[0.0; 40], &mut out[..5]).unwrap_err();
+    let error = train.motor_from_joint(&[0.0; 40], &mut out[..5]).unwrap_err();
     assert!(matches!(error, RobotError::MotorCount { expected: 28, found: 5 }), "{error}");
 }
 
@@ -127,5 +128,23 @@ fn an_ankle_rod_that_cannot_close_is_refused_with_its_gap() {
         .replace("\n        ", " ");
     let text = KNEE.replace("[\"knee_joint\"]", "[\"pitch\", \"roll\"]").replace("linkage = \"direct\"", &ankle);
     let error = DriveTable::from_toml_str(&text).unwrap_err();
-    assert!(matches!(error, RobotError::CannotClose { gap_m, .. } if (0.01..0.2).contains(&gap_m)), "{error}");
+    let RobotError::InTable { line: 8, column: 13, problem } = error else { panic!("{error}") };
+    let RobotError::AtDrive { element, problem } = *problem else { panic!("{problem}") };
+    assert!(
+        element == "drive \"knee\"" && matches!(*problem, RobotError::CannotClose { gap_m, .. } if (0.01..0.2).contains(&gap_m)),
+        "{problem}"
+    );
+}
+
+#[test]
+fn tables_inside_old_recordings_stay_readable() {
+    let robots = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings/golden/v1/store/robots");
+    let folders: Vec<_> = std::fs::read_dir(&robots).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(folders.len() >= 2, "{folders:?}");
+    for folder in folders {
+        let model = RobotModel::from_urdf_file(&folder.join("robot.urdf")).unwrap();
+        let table = DriveTable::from_toml_file(&folder.join("drives.toml")).unwrap();
+        assert!(table.drives().len() >= 28, "{}", folder.display());
+        Drivetrain::new(&table, &model).unwrap();
+    }
 }

@@ -5,7 +5,9 @@
 mod assets;
 mod check;
 mod drives;
+mod every_kind;
 mod fk;
+mod reference;
 mod refuse;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 use std::f64::consts::TAU;
 
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
-use sanqu_robot::{DriveTable, RobotModel};
+use sanqu_robot::{DriveTable, Drivetrain, RobotModel};
 use sanqu_sim::SimRobot;
 
 use crate::support::{ROBOTS, Rows, SECOND_NS, START_NS, cameras, robot, spec};
@@ -113,6 +113,7 @@ fn motors_turn_by_the_signed_ratio_and_wind_up_a_little() {
         let folder = spec(which, &[]).model_dir;
         let model = RobotModel::from_urdf_file(&folder.join("robot.urdf")).unwrap();
         let table = DriveTable::from_toml_file(&folder.join("drives.toml")).unwrap();
+        let train = Drivetrain::new(&table, &model).unwrap();
         let mut robot = robot(which, &[]);
         let samples = robot.advance(START_NS + 40 * SECOND_NS).unwrap();
         let (joint, motor) = (Rows::of(&samples, "joint"), Rows::of(&samples, "motor"));
@@ -123,7 +124,7 @@ fn motors_turn_by_the_signed_ratio_and_wind_up_a_little() {
             // Against the rigid drive (through the linkage), seen at the output.
             let mut wound_most: f64 = 0.0;
             for (row, angle) in angles.iter().enumerate().step_by(50) {
-                table.motor_from_joint(&model, &joint[row], &mut rigid).unwrap();
+                train.motor_from_joint(&joint[row], &mut rigid).unwrap();
                 wound_most = wound_most.max(((angle - rigid[index]) / drive.ratio).abs());
             }
             assert!(wound_most > 1e-6 && wound_most < 0.01, "{}: wind-up of {wound_most} rad", drive.motor);
