@@ -17,6 +17,7 @@ const FORBIDDEN: [(&str, &[&str]); 12] = [
     ("sanqu_sim", &["parquet", "mcap", "datafusion", "bevy", "re_sdk"]),
     ("sanqu_testkit", &["zenoh", "datafusion", "bevy", "re_sdk"]),
     ("sanqu", &["bevy", "re_sdk", "wgpu"]),
+    ("sanqu_bench", &["bevy*", "re_sdk", "wgpu", "datafusion"]),
     ("sanqu_live", &["parquet", "datafusion", "bevy"]),
     ("sanqu_replay", &["zenoh", "axum", "re_sdk", "datafusion"]),
 ];
