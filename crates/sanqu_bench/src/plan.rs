@@ -18,6 +18,9 @@ pub(crate) const PICTURE_BYTES: usize = 20_000;
 /// Pictures from one key frame to the next: one second.
 pub(crate) const GOP: u64 = 30;
 
+/// Samples of one robot a second: two streams of rows, three cameras.
+pub(crate) const SAMPLES_PER_S: u64 = 2 * 50 + 3 * 30;
+
 const ROWS_PERIOD_NS: i64 = 20_000_000;
 const PICTURE_PERIOD_NS: i64 = 33_333_333;
 
@@ -95,7 +98,7 @@ pub(crate) struct Schedule {
 }
 
 /// A sample that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
     /// From the start of the run.
     pub(crate) after_ns: i64,

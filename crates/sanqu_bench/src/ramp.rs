@@ -14,8 +14,8 @@ const FIRST_PERMILLE: u32 = 200;
 /// The last one that is tried.
 const LAST_PERMILLE: u32 = 6000;
 const STEP_MILLIS: u32 = 10_000;
-/// A sample that waited longer than this was not carried: the sink only gets further behind.
-const LATE_MAX_NS: u64 = 1_000_000_000;
+/// Where samples waited longer than this for the network, the sink was getting further behind.
+const BACKLOG_MAX_NS: u64 = 1_000_000_000;
 
 /// One step as it went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +24,8 @@ pub(crate) struct RampStep {
     pub(crate) offered_bytes_per_s: f64,
     /// Rows lost.
     pub(crate) lost_rows: u64,
-    /// The latest sample.
-    pub(crate) late_max_ns: u64,
+    /// The longest time that samples waited for the network.
+    pub(crate) backlog_max_ns: u64,
     /// The latest by the generator's own fault.
     pub(crate) own_lag_max_ns: u64,
     /// Whether everything of it was carried in time.
@@ -68,13 +68,13 @@ fn judge(sent: &Sent, lost_by_step: &[u64]) -> Vec<RampStep> {
         if of_streams(number).all(|step| step.offered == 0) {
             break;
         }
-        let late_max_ns = of_streams(number).map(|step| step.late_max_ns).max().unwrap_or(0);
+        let backlog_max_ns = sent.backlog_max_ns.get(number).copied().unwrap_or(0);
         let own_lag_max_ns = of_streams(number).map(|step| step.own_lag_max_ns).max().unwrap_or(0);
-        let carried = *lost_rows == 0 && late_max_ns <= LATE_MAX_NS && own_lag_max_ns <= OWN_LAG_MAX_NS;
+        let carried = *lost_rows == 0 && backlog_max_ns <= BACKLOG_MAX_NS && own_lag_max_ns <= OWN_LAG_MAX_NS;
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let first_bytes_per_s = first_bytes as f64 * 1000.0 / f64::from(STEP_MILLIS);
         let offered_bytes_per_s = first_bytes_per_s * f64::from(step.permille) / f64::from(FIRST_PERMILLE);
-        judged.push(RampStep { offered_bytes_per_s, lost_rows: *lost_rows, late_max_ns, own_lag_max_ns, carried });
+        judged.push(RampStep { offered_bytes_per_s, lost_rows: *lost_rows, backlog_max_ns, own_lag_max_ns, carried });
     }
     judged
 }
@@ -86,18 +86,17 @@ mod tests {
     use super::*;
     use crate::talk::{StepSent, StreamSent};
 
-    fn sent(late_max_ns: &[u64]) -> Sent {
-        let step = |late_max_ns: &u64| StepSent { offered: 10, bytes: 1_000_000, late_max_ns: *late_max_ns, ..StepSent::default() };
-        let mut steps: Vec<StepSent> = late_max_ns.iter().map(step).collect();
+    fn sent(backlog_max_ns: &[u64]) -> Sent {
+        let mut steps = vec![StepSent { offered: 10, bytes: 1_000_000, ..StepSent::default() }; backlog_max_ns.len()];
         steps.push(StepSent::default());
-        let stream = StreamSent { boot: 7, rows_per_sample: 10, steps };
-        Sent { streams: BTreeMap::from([("a".to_owned(), stream)]), ..Sent::default() }
+        let stream = StreamSent { rows_per_sample: 10, steps, ..StreamSent::default() };
+        Sent { streams: BTreeMap::from([("a".to_owned(), stream)]), backlog_max_ns: backlog_max_ns.to_vec(), ..Sent::default() }
     }
 
     #[track_caller]
-    fn check(late_max_ns: &[u64], lost: &[u64], loss_free_bytes_per_s: f64) {
-        let ramp = Ramp { sink: SinkKind::Bare, steps: judge(&sent(late_max_ns), lost) };
-        assert_eq!(ramp.steps.len(), late_max_ns.len(), "steps that were not reached are left out");
+    fn check(backlog_max_ns: &[u64], lost: &[u64], loss_free_bytes_per_s: f64) {
+        let ramp = Ramp { sink: SinkKind::Bare, steps: judge(&sent(backlog_max_ns), lost) };
+        assert_eq!(ramp.steps.len(), backlog_max_ns.len(), "steps that were not reached are left out");
         assert!((ramp.loss_free_bytes_per_s() - loss_free_bytes_per_s).abs() < 1.0, "{ramp:?}");
     }
 
@@ -105,7 +104,7 @@ mod tests {
     fn the_rate_before_the_first_loss_or_delay_counts() {
         check(&[0, 0, 0], &[0, 0, 0, 0], 156_000.0);
         check(&[0, 0, 0], &[0, 1, 0, 0], 100_000.0);
-        check(&[0, LATE_MAX_NS + 1, 0], &[0, 0, 0, 0], 100_000.0);
+        check(&[0, BACKLOG_MAX_NS + 1, 0], &[0, 0, 0, 0], 100_000.0);
         check(&[0], &[3, 0], 0.0);
     }
 

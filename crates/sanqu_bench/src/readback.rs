@@ -11,7 +11,7 @@ use sanqu_store::{Severity, Store, VerifyReport, verify};
 use sanqu_wire::{HEADER_BYTES, SampleHeader};
 use serde::{Deserialize, Serialize};
 
-use crate::talk::{Sent, StreamSent};
+use crate::talk::{Sent, StepSent, StreamSent};
 
 /// What was found of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,9 +66,9 @@ impl Truth {
         let mut truth = Self { corrupt: found.corrupt, ledger_rows: found.ledger_rows, damage: found.damage.clone(), ..Self::default() };
         for (key, stream) in &sent.streams {
             let rows = found.streams.get(key).map_or(0, |found| found.rows);
-            let (offered, rows_per_sample) = (stream.offered_rows(), u64::from(stream.rows_per_sample));
+            let offered = stream.offered_rows();
             truth.offered_rows += offered;
-            truth.unsent_rows += stream.steps.iter().map(|step| step.given_up).sum::<u64>() * rows_per_sample;
+            truth.unsent_rows += stream.unsent_rows();
             truth.found_rows += rows;
             truth.lost_rows += offered.saturating_sub(rows);
             truth.lossy_streams += u64::from(offered > rows);
@@ -91,22 +91,32 @@ pub(crate) fn lost_by_step(sent: &Sent, found: &Found) -> Vec<u64> {
     lost
 }
 
-/// Where only the number of rows is known, those that are missing are taken for the last ones: what flatters the sink.
+/// Where only the number of rows is known, those that left and are missing are taken for the last ones: what flatters the
+/// sink.
 fn missing_by_step(stream: &StreamSent, found: &FoundStream) -> Vec<u64> {
-    let first_rows = || {
-        let mut ranges = SeqRanges::default();
-        ranges.insert(&(0..found.rows));
-        ranges
-    };
-    let ranges = found.ranges.clone().unwrap_or_else(first_rows);
+    let ranges = found.ranges.clone().unwrap_or_else(|| first_rows(stream, found.rows));
     let mut from = 0;
-    let missing = |step: &crate::talk::StepSent| {
+    let missing = |step: &StepSent| {
         let to = step.next_seq.max(from);
-        let gaps: u64 = ranges.missing_in(&(from..to)).iter().map(|gap| gap.end - gap.start).sum();
+        let gaps = ranges.missing_in(&(from..to)).iter().map(|gap| gap.end - gap.start).sum();
         from = to;
-        gaps + step.given_up * u64::from(stream.rows_per_sample)
+        gaps
     };
     stream.steps.iter().map(missing).collect()
+}
+
+/// The first `rows` rows of those that left.
+fn first_rows(stream: &StreamSent, rows: u64) -> SeqRanges {
+    let mut ranges = SeqRanges::default();
+    ranges.insert(&(0..stream.steps.iter().map(|step| step.next_seq).max().unwrap_or(0)));
+    stream.unsent.iter().for_each(|(from, to)| ranges.remove(&(*from..*to)));
+    let (mut first, mut left) = (SeqRanges::default(), rows);
+    for range in ranges.iter() {
+        let end = range.end.min(range.start + left);
+        first.insert(&(range.start..end));
+        left -= end - range.start;
+    }
+    first
 }
 
 /// Reads a store: the manifests of what is sealed, proven by `verify`, and the journals of what is not.

@@ -127,6 +127,7 @@ impl Results {
             "on disk %",
             "generator CPU s/GB",
             "generator lag p99 / max ms",
+            "backlog max ms",
             "others' CPU %",
             "",
         ];
@@ -156,6 +157,7 @@ impl Results {
                 format!("{:.1}", float(found.disk_bytes) / bytes * 100.0),
                 format!("{:.2}", found.generator_cpu_s / bytes * 1e9),
                 format!("{:.1} / {:.1}", ms(own_lag.p99_ns), ms(own_lag.max_ns)),
+                format!("{:.0}", ms(found.backlog_max_ns)),
                 format!("{:.0}", found.others_cpu_s / found.span_s * 100.0),
                 notes.join("; "),
             ]
@@ -206,13 +208,13 @@ impl Results {
                     ramp.sink.name().to_owned(),
                     format!("{:.1}", step.offered_bytes_per_s / 1e6),
                     step.lost_rows.to_string(),
-                    format!("{:.0}", ms(step.late_max_ns)),
+                    format!("{:.0}", ms(step.backlog_max_ns)),
                     format!("{:.1}", ms(step.own_lag_max_ns)),
                     if step.carried { "carried" } else { "-" }.to_owned(),
                 ]);
             }
         }
-        Table { head: vec!["sink", "offered MB/s", "lost rows", "latest sample ms", "generator lag max ms", ""], rows }
+        Table { head: vec!["sink", "offered MB/s", "lost rows", "backlog max ms", "generator lag max ms", ""], rows }
     }
 
     fn kill_table(&self) -> Table {

@@ -60,13 +60,10 @@ pub(crate) struct Measured {
 pub(crate) struct Sent {
     /// By key.
     pub(crate) streams: BTreeMap<String, StreamSent>,
-    /// How late samples were begun by the generator's own fault: after they were due and the sample before had been
-    /// handed over.
+    /// How late samples were made after they were due. Nothing but the generator itself and this computer can hold it up.
     pub(crate) own_lag: Quantiles,
-    /// How late samples were begun in all, waiting for the network included.
-    pub(crate) late: Quantiles,
-    /// How long handing a sample over to zenoh took.
-    pub(crate) put: Quantiles,
+    /// By step, the longest time that samples waited in a robot's ring for the network.
+    pub(crate) backlog_max_ns: Vec<u64>,
 }
 
 /// One stream's account.
@@ -78,6 +75,8 @@ pub(crate) struct StreamSent {
     pub(crate) rows_per_sample: u32,
     /// By step.
     pub(crate) steps: Vec<StepSent>,
+    /// Rows that fell out of the ring before the network took them: from, and one past the last.
+    pub(crate) unsent: Vec<(u64, u64)>,
 }
 
 /// What was sent in one step.
@@ -87,13 +86,9 @@ pub(crate) struct StepSent {
     pub(crate) offered: u64,
     /// Their bytes, of payload.
     pub(crate) bytes: u64,
-    /// Samples that were due and never made, because the network had not taken earlier ones for so long.
-    pub(crate) given_up: u64,
     /// One past the last row that was numbered.
     pub(crate) next_seq: u64,
-    /// The latest sample after it was due, whatever held it up.
-    pub(crate) late_max_ns: u64,
-    /// The latest by the generator's own fault.
+    /// The latest sample.
     pub(crate) own_lag_max_ns: u64,
 }
 
@@ -105,9 +100,9 @@ impl Sent {
 }
 
 impl StreamSent {
-    /// Samples that were given up.
-    pub(crate) fn given_up(&self) -> u64 {
-        self.steps.iter().map(|step| step.given_up).sum()
+    /// Rows that never left.
+    pub(crate) fn unsent_rows(&self) -> u64 {
+        self.unsent.iter().map(|(from, to)| to.saturating_sub(*from)).sum()
     }
 
     /// Rows that were due in all steps.

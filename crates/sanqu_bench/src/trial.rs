@@ -103,7 +103,8 @@ pub(crate) struct Outcome {
     pub(crate) disk_bytes: u64,
     pub(crate) measured: Measured,
     pub(crate) own_lag: Quantiles,
-    pub(crate) late: Quantiles,
+    /// The longest time that samples waited in a robot's ring for the network.
+    pub(crate) backlog_max_ns: u64,
     /// The sink still worked [`DRAIN`] after the last sample.
     pub(crate) drained: bool,
     /// CPU of the seal and how long it took, s; none without.
@@ -199,7 +200,7 @@ impl Bench {
         let perf = self.start_perf(trial, &sink, &spec)?;
         let begin = Clocks::read(&sink, &generator)?;
         generator.tell(GO)?;
-        let patience = Duration::from_millis(spec.millis()) + DRAIN;
+        let patience = Duration::from_millis(spec.millis()) + 2 * DRAIN;
         let sent = generator.expect("what it sent", patience, |event| if let Event::Sent(sent) = event { Some(sent) } else { None })?;
         let drained = sink.program.wait_quiet(DRAIN)?;
         let end = Clocks::read(&sink, &generator)?;
@@ -230,7 +231,7 @@ impl Bench {
             disk_bytes,
             measured,
             own_lag: sent.own_lag,
-            late: sent.late,
+            backlog_max_ns: sent.backlog_max_ns.iter().max().copied().unwrap_or(0),
             drained,
             seal,
             sent,

@@ -21,7 +21,7 @@ fn outcome(sink: SinkKind, sink_cpu_s: f64, lost_rows: u64) -> Outcome {
         disk_bytes: 1_010_000_000,
         measured: Measured { durable: Some(durable), fdatasync: Some(fdatasync) },
         own_lag: Quantiles::default(),
-        late: Quantiles::default(),
+        backlog_max_ns: 0,
         drained: true,
         seal: Some((2.0, 2.5)),
         sent: Sent::default(),
@@ -35,7 +35,7 @@ fn results() -> Results {
     }
     for (sink, rate) in [(SinkKind::Recorder, 150e6), (SinkKind::Reductstore, 100e6)] {
         let step =
-            |offered_bytes_per_s, carried| RampStep { offered_bytes_per_s, lost_rows: 0, late_max_ns: 0, own_lag_max_ns: 0, carried };
+            |offered_bytes_per_s, carried| RampStep { offered_bytes_per_s, lost_rows: 0, backlog_max_ns: 0, own_lag_max_ns: 0, carried };
         results.add_ramp(Ramp { sink, steps: vec![step(rate, true), step(2.0 * rate, false)] });
     }
     results
