@@ -15,7 +15,7 @@ use sanqu_model::now_ns;
 use zenoh::sample::Sample;
 
 use crate::histogram::Histogram;
-use crate::talk::Measured;
+use crate::talk::{Lags, Measured};
 
 pub(crate) struct Bare {
     writer: Mutex<Writer>,
@@ -126,6 +126,6 @@ impl Bare {
 
     pub(crate) fn measured(&self) -> Measured {
         let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        Measured { durable: Some(measured.0.quantiles()), fdatasync: Some(measured.1.quantiles()) }
+        Measured { stations: vec![Lags { durable: measured.0.quantiles(), fdatasync: measured.1.quantiles() }] }
     }
 }

@@ -1,6 +1,7 @@
 //! Durations in buckets that are at most 3 % wide: enough for percentiles, cheap enough for every sample.
 
-use serde::{Deserialize, Serialize};
+/// What is told of a [`Histogram`], ns.
+pub(crate) use sanqu_record::Quantiles;
 
 /// Buckets per power of two.
 const PARTS: u64 = 32;
@@ -13,16 +14,6 @@ pub(crate) struct Histogram {
     counts: Vec<u64>,
     count: u64,
     max_ns: u64,
-}
-
-/// What is told of a [`Histogram`], ns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Quantiles {
-    pub(crate) count: u64,
-    pub(crate) p50_ns: u64,
-    pub(crate) p99_ns: u64,
-    pub(crate) p999_ns: u64,
-    pub(crate) max_ns: u64,
 }
 
 impl Default for Histogram {

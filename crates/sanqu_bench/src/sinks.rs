@@ -12,7 +12,7 @@ use sanqu_record::{Recorder, RecorderConfig};
 use sanqu_store::Store;
 
 use crate::bare::Bare;
-use crate::talk::{self, Event, Measured};
+use crate::talk::{self, Event, Lags, Measured};
 
 /// Any free port of this computer.
 const LISTEN: &str = "tcp/127.0.0.1:0";
@@ -44,7 +44,10 @@ pub(crate) async fn recorder(dir: &Path, field: &Path, robots: PathBuf, periods:
     ready(&node)?;
     while let Some(word) = words.recv().await {
         if word == MEASURED {
-            talk::say(&Event::Measured(Measured::default()))?;
+            let status = recorder.status();
+            let figures = status.iter().map(|station| &station.figures).filter(|figures| figures.durable_lag.count > 0);
+            let stations = figures.map(|figures| Lags { durable: figures.durable_lag, fdatasync: figures.sync }).collect();
+            talk::say(&Event::Measured(Measured { stations }))?;
         } else if word == talk::STOP {
             recorder.shutdown().await?;
             talk::say(&Event::Finished)?;

@@ -46,13 +46,20 @@ pub(crate) enum Event {
     Finished,
 }
 
-/// What a sink measures of itself; none where it cannot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What a sink measures of itself, by station; the bare writer counts as one. Empty where it cannot be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Measured {
+    /// Each station's.
+    pub(crate) stations: Vec<Lags>,
+}
+
+/// What is measured at one station.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lags {
     /// From the capture time in the header to the end of the fdatasync after which the sample is safe.
-    pub(crate) durable: Option<Quantiles>,
+    pub(crate) durable: Quantiles,
     /// Each fdatasync.
-    pub(crate) fdatasync: Option<Quantiles>,
+    pub(crate) fdatasync: Quantiles,
 }
 
 /// The generator's exact account.

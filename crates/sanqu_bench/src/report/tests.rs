@@ -1,4 +1,5 @@
 use super::*;
+use crate::histogram::Quantiles;
 use crate::ramp::RampStep;
 use crate::readback::Truth;
 use crate::talk::{Measured, Sent};
@@ -19,7 +20,7 @@ fn outcome(sink: SinkKind, sink_cpu_s: f64, lost_rows: u64) -> Outcome {
         span_s: 10.0,
         peak_bytes: 100 << 20,
         disk_bytes: 1_010_000_000,
-        measured: Measured { durable: Some(durable), fdatasync: Some(fdatasync) },
+        measured: Measured { stations: vec![Lags { durable: fdatasync, fdatasync }, Lags { durable, fdatasync }] },
         own_lag: Quantiles::default(),
         backlog_max_ns: 0,
         drained: true,
@@ -57,7 +58,7 @@ fn verdicts_show_both_sides() {
     let verdicts = results().verdicts().join("\n");
     for part in [
         "field: zero lost, ledger empty, files sound: yes",
-        "p99 1020 ms <= sync period 1000 ms + 1.5 x fdatasync p99 20 ms = 1030 ms: yes",
+        "p99 1020 ms <= sync period 1000 ms + 1.5 x fdatasync p99 20 ms = 1030 ms at the worst station: yes",
         "field: CPU per GB is 1.25 x the bare writer's (<= 1.3): yes",
         "loss-free at 150 MB/s, ReductStore at 100 MB/s: 1.5 x (>= 2): NO",
     ] {
