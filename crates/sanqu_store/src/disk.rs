@@ -53,8 +53,6 @@ pub enum Operation<'a> {
         path: &'a Path,
         /// Whether what was in it goes.
         empty: bool,
-        /// Whether it must not have been there.
-        new: bool,
     },
     /// Bytes are written.
     Write {
@@ -137,28 +135,17 @@ impl Disk {
 
     /// Makes a file, or empties it.
     pub(crate) fn create(&self, path: &Path) -> Result<DiskFile, StoreError> {
-        self.open_with(path, "create", (true, false), fs::File::options().write(true).create(true).truncate(true))
-    }
-
-    /// Makes a file that must not be there.
-    pub(crate) fn create_new(&self, path: &Path) -> Result<DiskFile, StoreError> {
-        self.open_with(path, "create", (true, true), fs::File::options().write(true).create_new(true))
+        self.open_with(path, "create", true, fs::File::options().write(true).create(true).truncate(true))
     }
 
     /// Opens a file for reading and writing, and makes it if it is not there.
     pub(crate) fn open_or_create(&self, path: &Path) -> Result<DiskFile, StoreError> {
-        self.open_with(path, "open", (false, false), fs::File::options().read(true).write(true).create(true).truncate(false))
+        self.open_with(path, "open", false, fs::File::options().read(true).write(true).create(true).truncate(false))
     }
 
-    fn open_with(
-        &self,
-        path: &Path,
-        action: &'static str,
-        (empty, new): (bool, bool),
-        options: &fs::OpenOptions,
-    ) -> Result<DiskFile, StoreError> {
+    fn open_with(&self, path: &Path, action: &'static str, empty: bool, options: &fs::OpenOptions) -> Result<DiskFile, StoreError> {
         let number = self.watched.as_ref().map_or(0, |watched| watched.files.fetch_add(1, Ordering::Relaxed));
-        self.ask(&Operation::Open { file: number, path, empty, new }).at(action, path)?;
+        self.ask(&Operation::Open { file: number, path, empty }).at(action, path)?;
         let file = options.open(path).at(action, path)?;
         Ok(DiskFile { open: Arc::new(OpenFile { disk: self.clone(), number, path: path.to_path_buf(), file }), position: 0 })
     }
@@ -335,7 +322,6 @@ mod tests {
         disk.sync_dir(&inner).unwrap();
         disk.rename(&inner.join("x"), &inner.join("y")).unwrap();
         assert_eq!(fs::read(inner.join("y")).unwrap(), b"hab");
-        disk.create_new(&inner.join("y")).unwrap_err();
         disk.remove_file(&inner.join("y")).unwrap();
         disk.remove_dir_all(&inner).unwrap();
         let seen = [
@@ -348,7 +334,6 @@ mod tests {
             "SyncFile",
             "SyncFolder",
             "Rename",
-            "Open",
             "RemoveFile",
             "RemoveFolder",
         ];

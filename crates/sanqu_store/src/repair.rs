@@ -52,6 +52,13 @@ pub fn repair_under(store: &Store, _lock: &StoreLock) -> Result<Vec<Repaired>, S
             detail: "removed: a description that was not copied to its end".to_owned(),
         });
     }
+    for name in files::names(&store.journal_folder())?.into_iter().filter(|name| name.ends_with(store::UNFINISHED)) {
+        let path = store.journal_folder().join(name);
+        store.disk().remove_file(&path)?;
+        store.disk().sync_dir(&store.journal_folder())?;
+        let detail = "removed: a journal that was not begun, in which no sample is".to_owned();
+        repaired.push(Repaired { path, episode: None, manifest: None, detail });
+    }
     for (episode, path) in journals {
         let (manifest, detail) = match seal(store, &path, &mut |_| {}) {
             Ok(manifest) => {

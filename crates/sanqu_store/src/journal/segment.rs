@@ -81,9 +81,9 @@ pub(super) struct Channels {
 pub(super) const CONTROL_CHANNEL: u16 = 1;
 
 impl Segment {
-    /// Makes the file, which must not be there. Nothing is in it before the first [`Segment::flush`].
-    pub(super) fn create(disk: &Disk, path: PathBuf) -> Result<Self, StoreError> {
-        let file = disk.create_new(&path)?;
+    /// Makes the file `unnamed`, which will be renamed to `path`. Nothing is in it before the first [`Segment::flush`].
+    pub(super) fn create(disk: &Disk, unnamed: &Path, path: PathBuf) -> Result<Self, StoreError> {
+        let file = disk.create(unnamed)?;
         let mut segment = Self {
             path,
             file,

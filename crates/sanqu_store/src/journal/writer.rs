@@ -11,6 +11,7 @@ use super::segment::{CONTROL_CHANNEL, Segment};
 use super::sync::{JournalSyncer, Shared};
 use crate::disk::Disk;
 use crate::error::IoContext;
+use crate::store::UNFINISHED;
 use crate::{Control, EpisodeStart, Sample, Store, StoreError};
 
 /// A journal goes on in another file when one has become this large, so that one damaged file is not everything.
@@ -241,10 +242,12 @@ impl Repeated {
     }
 }
 
-/// Makes a segment and its name durable, with the control records that every segment has; gives their number, too.
+/// Makes a segment and its name durable, with the control records that every segment has; gives their number, too. It gets
+/// its name when they are durable: a journal without its start is nobody's.
 fn begin(disk: &Disk, folder: &Path, number: u32, repeated: &Repeated) -> Result<(Segment, u32), StoreError> {
     let path = folder.join(format!("{}.{number}.mcap", repeated.start.episode));
-    let mut segment = Segment::create(disk, path.clone())?;
+    let unnamed = folder.join(format!("{}.{number}.mcap{UNFINISHED}", repeated.start.episode));
+    let mut segment = Segment::create(disk, &unnamed, path.clone())?;
     let mut count = 0;
     let begun = (|| {
         for control in repeated.controls() {
@@ -252,11 +255,13 @@ fn begin(disk: &Disk, folder: &Path, number: u32, repeated: &Repeated) -> Result
         }
         segment.flush().at("write", &path)?;
         segment.shared().sync_data().at("sync", &path)?;
+        disk.rename(&unnamed, &path)?;
         disk.sync_dir(folder)
     })();
     if begun.is_err() {
-        // A journal that nobody was told of is nobody's, and a full disk would leave one for every attempt.
-        let _ = disk.remove_file(&path).and_then(|()| disk.sync_dir(folder));
+        // Nobody is told of it, and a full disk would leave one for every attempt.
+        let left = if path.exists() { &path } else { &unnamed };
+        let _ = disk.remove_file(left).and_then(|()| disk.sync_dir(folder));
     }
     begun.map(|()| (segment, count))
 }

@@ -58,9 +58,10 @@ impl Table {
     }
 
     /// Writes the footer, makes the file durable and returns what must be read back from it.
-    pub(super) fn finish(self) -> Result<Digest, StoreError> {
-        let file = self.writer.into_inner().map_err(|e| write_error(&self.path, e))?;
-        file.sync_all().at("sync", &self.path)?;
+    pub(super) fn finish(mut self) -> Result<Digest, StoreError> {
+        // Not `into_inner`, which makes text of a full disk's error.
+        self.writer.finish().map_err(|e| write_error(&self.path, e))?;
+        self.writer.inner().sync_all().at("sync", &self.path)?;
         Ok(self.digest)
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint's exemption for tests does not reach their fixtures")]
 
+mod crashing;
+mod faults;
 mod fixture;
 mod folder;
 mod ledger;
