@@ -1,0 +1,69 @@
+//! Robots and clocks that do not stay as they were.
+
+use std::time::Duration;
+
+use super::bus::{Operator, Recorder, Shelf, pass, runtime};
+use super::talker::{CAMERA, JOINT, Log, Talker};
+use super::truth::{check, check_nothing_lost};
+use crate::program::sanqu;
+
+#[test]
+fn a_robot_that_crashes_and_comes_back_is_a_second_run_of_the_same_streams() {
+    let (shelf, runtime, log) = (Shelf::new(), runtime(), Log::default());
+    let recorder = Recorder::start(&shelf.path);
+    let operator = Operator::join(&runtime, &recorder.endpoint, "c01");
+    let talker = Talker::start(&runtime, &recorder.endpoint, ("kuavo-01", 71), &log);
+    operator.heard("kuavo-01");
+    let episode = operator.start();
+    operator.recording("kuavo-01", 100);
+    talker.crash();
+    let again = Talker::start(&runtime, &recorder.endpoint, ("kuavo-01", 72), &log);
+    let rows = |station: &sanqu_record::StationStatus| station.robots.iter().flat_map(|r| &r.streams).map(|s| s.rows).min().unwrap_or(0);
+    let before = rows(&operator.heard("kuavo-01"));
+    operator.wait_for("rows of the second boot", |station| rows(station) > before + 10);
+    operator.stop_and_seal();
+    again.close();
+
+    let checked = check(&shelf.store(), &log).remove(0);
+    assert_eq!(checked.manifest.episode, episode);
+    for name in [JOINT, CAMERA] {
+        let stream = &checked.streams[name];
+        assert_eq!(stream.entry.boots, ["71", "72"], "{name}");
+        assert!(stream.received[&71].count() >= 30 && stream.received[&72].start() == Some(0), "{name}: {:?}", stream.received);
+    }
+    assert!([0, 3].contains(&sanqu(["verify", shelf.text()]).code));
+}
+
+#[test]
+fn a_robots_clock_that_jumps_loses_no_row_and_cuts_where_it_says() {
+    const FIVE_MINUTES_NS: i64 = 300_000_000_000;
+    let (shelf, runtime, log) = (Shelf::new(), runtime(), Log::default());
+    let recorder = Recorder::start(&shelf.path);
+    let operator = Operator::join(&runtime, &recorder.endpoint, "c01");
+    let talker = Talker::start(&runtime, &recorder.endpoint, ("kuavo-01", 74), &log);
+    operator.heard("kuavo-01");
+    let episode = operator.start();
+    operator.recording("kuavo-01", 50);
+    // How long each wrong clock lasts.
+    for step_ns in [FIVE_MINUTES_NS, -FIVE_MINUTES_NS, 0] {
+        talker.set_clock_step(step_ns);
+        pass(&runtime, Duration::from_millis(700));
+    }
+    operator.stop_and_seal();
+    talker.close();
+
+    let checked = check_nothing_lost(&shelf.store(), episode, &log);
+    let window = checked.manifest.start_ns..checked.manifest.stop_ns;
+    for (name, stream) in &checked.streams {
+        let received = &stream.received[&74];
+        assert_eq!(received.len(), 1, "{name}: rows were left out: {received:?}");
+        let is_within =
+            |sample: &super::talker::Sent, seq: u64| received.contains(&(seq..seq + 1)) && window.contains(&sample.capture_ns(seq));
+        let sent = log.sent();
+        let of_stream = sent.iter().filter(|sample| sample.stream == name);
+        let within: usize = of_stream.map(|s| (s.seq..s.seq + s.rows).filter(|seq| is_within(s, *seq)).count()).sum();
+        assert_eq!(stream.entry.rows_in_episode, within as u64, "{name}");
+        assert!(stream.entry.rows_in_episode < stream.entry.rows, "{name}: rows of wrong clocks are kept, outside of the episode");
+    }
+    sanqu(["verify", shelf.text()]).exits(0);
+}
