@@ -157,7 +157,28 @@ fn robot_of(key: &str) -> Option<Id> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_heartbeat_says_it_counts_what_headers_can_number(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(&b"0123456789-.eE[]{},:\"jt/ \x00\xff"[..])), 0..8),
+        ) {
+            let whole = br#"{"boot":17,"next_seq":{"joint":9007199254740990,"imu/a":60},"last":true,"held_from":{"joint":4},"unsent":{"joint":[[10,20],[30,40]]}}"#;
+            let mut json = whole.to_vec();
+            for (at, byte) in edits {
+                let at = at.index(json.len());
+                json[at] = byte;
+            }
+            if let Some(counts) = Counts::parse(&json) {
+                prop_assert!(counts.next_seq.values().chain(counts.held_from.values()).all(|seq| *seq <= SEQ_END));
+                prop_assert!(counts.unsent.values().flatten().all(|(from, to)| from < to && *to <= SEQ_END));
+                prop_assert_eq!(Counts::parse(&serde_json::to_vec(&counts).unwrap()), Some(counts));
+            }
+        }
+    }
 
     #[test]
     fn counts_are_small_json() {

@@ -126,7 +126,27 @@ pub async fn send_control(node: &Node, field: &Id, station: &Id, request: &Contr
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_understood_is_understood_again(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(&b"{}[],:\"aezt-07\\u\x00\xff"[..])), 0..8),
+        ) {
+            let whole = br#"{"verb":"start","task":"door-gap","operator":"op-07","outcome":"success","reason":"why","text":"\u4e09"}"#;
+            let mut json = whole.to_vec();
+            for (at, byte) in edits {
+                let at = at.index(json.len());
+                json[at] = byte;
+            }
+            if let Ok(request) = ControlRequest::parse(&json) {
+                let again = ControlRequest::parse(&serde_json::to_vec(&request).unwrap());
+                prop_assert_eq!(again, Ok(request));
+            }
+        }
+    }
 
     #[track_caller]
     fn refuses(json: &str, part: &str) {
