@@ -38,15 +38,11 @@ pub(crate) struct Segment {
 
 impl Segment {
     pub(crate) fn begin(journal: JournalWriter, rhythm: Rhythm) -> Result<Self, StoreError> {
-        let path = journal.path().to_path_buf();
-        let failed = |source| StoreError::Io { path: path.clone(), action: "sync", source };
-        // Another handle of the same file: fdatasync is about the file.
-        let file = std::fs::File::open(&path).map_err(failed)?;
-        let syncer = Syncer::start({
-            let path = path.clone();
-            move || file.sync_data().map_err(|source| StoreError::Io { path: path.clone(), action: "sync", source })
-        });
-        Ok(Self::with(journal, syncer.map_err(failed)?, rhythm))
+        let journal_syncer = journal.syncer();
+        let syncer = Syncer::start(move || journal_syncer.sync());
+        let failed = |source| StoreError::Io { path: journal.path().to_path_buf(), action: "sync", source };
+        let syncer = syncer.map_err(failed)?;
+        Ok(Self::with(journal, syncer, rhythm))
     }
 
     pub(crate) fn with(journal: JournalWriter, syncer: Syncer, rhythm: Rhythm) -> Self {
