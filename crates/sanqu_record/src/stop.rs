@@ -195,7 +195,7 @@ fn write_end(take: &mut Take, key: &Arc<StreamKey>, boot: &mut BootTrack) {
     let end = boot.frontier();
     if boot.ended {
         take.final_count((key, boot.boot), end);
-    } else if boot.heard > 0 {
+    } else if boot.is_counted {
         // It counted itself and then fell silent: what it sent last is lost for certain, and nobody knows how much more
         // it sent.
         if boot.heard > boot.next_seq {

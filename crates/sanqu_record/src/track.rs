@@ -41,6 +41,8 @@ pub(crate) struct BootTrack {
     pub(crate) first_seq: Option<u64>,
     /// What the robot last said its next sequence is.
     pub(crate) heard: u64,
+    /// The robot counts what it sends.
+    pub(crate) is_counted: bool,
     /// The robot said that nothing follows.
     pub(crate) ended: bool,
     received: u64,
@@ -93,6 +95,7 @@ impl StreamTrack {
         let stream = self.key.stream.clone();
         let boot = self.boot_mut(counts.boot, next_seq, restarted);
         boot.heard = boot.heard.max(next_seq);
+        boot.is_counted = true;
         boot.ended |= counts.last;
         // An orderly end leaves nobody to ask.
         boot.held_from = counts.held_from.get(&stream).copied().filter(|_| !counts.last);
@@ -140,6 +143,7 @@ impl StreamTrack {
                 next_seq,
                 first_seq: None,
                 heard: 0,
+                is_counted: false,
                 ended: false,
                 received: 0,
                 held_from: None,
