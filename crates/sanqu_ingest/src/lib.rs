@@ -23,7 +23,7 @@ mod sender;
 mod service;
 mod spill;
 
-pub use announce::{Counts, describe, describe_robot, final_counts, robot_counts, robots_alive};
+pub use announce::{Counts, describe, describe_robot, final_counts, robots_alive};
 pub use batch::{Arrived, Batch};
 pub use error::IngestError;
 pub use intake::{BadKeys, Intake, Place, Received, Unplaced};

@@ -11,8 +11,6 @@
 //!             station ctl ┘        └► errands (descriptions, final counts, replies)
 //! ```
 
-mod again;
-mod asking;
 mod board;
 mod config;
 mod control;
@@ -43,6 +41,5 @@ pub use error::RecordError;
 pub use figures::Quantiles;
 pub use recorder::Recorder;
 pub use status::{
-    EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, ResendFigures, RobotStatus, StationFigures, StationState, StationStatus,
-    StreamStatus,
+    EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, RobotStatus, StationFigures, StationState, StationStatus, StreamStatus,
 };

@@ -38,10 +38,9 @@ pub(crate) struct Segment {
 
 impl Segment {
     pub(crate) fn begin(journal: JournalWriter, rhythm: Rhythm) -> Result<Self, StoreError> {
-        let journal_syncer = journal.syncer();
-        let syncer = Syncer::start(move || journal_syncer.sync());
         let failed = |source| StoreError::Io { path: journal.path().to_path_buf(), action: "sync", source };
-        let syncer = syncer.map_err(failed)?;
+        let journal_syncer = journal.syncer();
+        let syncer = Syncer::start(move || journal_syncer.sync()).map_err(failed)?;
         Ok(Self::with(journal, syncer, rhythm))
     }
 

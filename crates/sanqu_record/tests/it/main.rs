@@ -5,11 +5,7 @@ mod hostile;
 #[cfg(test)]
 mod loss;
 #[cfg(test)]
-mod lossy;
-#[cfg(test)]
 mod operators;
-#[cfg(test)]
-mod resend;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

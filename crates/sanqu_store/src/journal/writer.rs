@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sanqu_model::{Id, StreamDescription, StreamName, now_ns};
-use sanqu_wire::SampleHeader;
+use sanqu_wire::{HEADER_BYTES, SampleHeader};
 
 use super::PAYLOAD_BYTES_MAX;
 use super::format::MessageHeader;
@@ -108,7 +108,8 @@ impl JournalWriter {
                 ),
             ));
         }
-        let header = SampleHeader::decode(sample.attachment).ok();
+        // Without one there is nothing to decode, and no error to make.
+        let header = Some(sample.attachment).filter(|bytes| bytes.len() == HEADER_BYTES).and_then(|bytes| SampleHeader::decode(bytes).ok());
         let descriptions = &self.repeated.descriptions;
         let ros1 = || {
             let facts = &descriptions.get(&(sample.key.robot.clone(), sample.key.stream.clone()))?.facts;

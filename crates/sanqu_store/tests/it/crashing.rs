@@ -11,8 +11,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use sanqu_model::{DetectedBy, EpisodeId, LossCause, StreamName};
 use sanqu_store::mp4::Mp4Reader;
-use sanqu_store::{Control, Decision, DecisionKind, Episode, EpisodeStart, JournalWriter, Sample, Store, StoreError, repair, seal};
-use sanqu_testkit::{Image, Random, TestDisk, assert_balanced};
+use sanqu_store::{
+    Control, Decision, DecisionKind, Episode, EpisodeStart, JournalWriter, Sample, Store, StoreError, Survey, repair, seal, survey, verify,
+};
+use sanqu_testkit::{EIO, ENOSPC, Fault, Image, Random, TestDisk, assert_balanced};
 use sanqu_wire::{ENCODING_JPEG, SampleHeader};
 use tempfile::TempDir;
 
@@ -54,7 +56,8 @@ pub(crate) struct Durable {
     begun: bool,
     /// Batches whose samples are durable.
     pub(crate) batches: u64,
-    decided: bool,
+    /// Decisions about the episode.
+    decisions: usize,
     /// The journal was closed.
     closed: bool,
 }
@@ -76,8 +79,14 @@ pub(crate) fn episode() -> EpisodeId {
     start(2).episode
 }
 
-fn decision() -> Decision {
-    Decision { kind: DecisionKind::Keep, who: "op-07".to_owned(), reason: "good".to_owned(), at_ns: START_NS }
+/// One before the episode is sealed, one after.
+fn decisions() -> [Decision; 2] {
+    [DecisionKind::Keep, DecisionKind::Discard].map(|kind| Decision {
+        kind,
+        who: "op-07".to_owned(),
+        reason: "seen".to_owned(),
+        at_ns: START_NS,
+    })
 }
 
 /// Streams of the recording and the rows of a batch.
@@ -134,7 +143,11 @@ impl Recording {
         self.record(disk)?;
         let store = self.store.clone().on(disk.disk());
         let journal = store.journals()?.pop().unwrap_or_default();
-        seal(&store, &journal, &mut |_| {}).map(drop)
+        seal(&store, &journal, &mut |_| {})?;
+        store.append_decision(episode(), &decisions()[1])?;
+        let durable = self.durable_at(usize::MAX);
+        self.marks.push((disk.count(), Durable { decisions: 2, ..durable }));
+        Ok(())
     }
 
     pub(crate) fn record(&mut self, disk: &Arc<TestDisk>) -> Result<(), StoreError> {
@@ -155,8 +168,8 @@ impl Recording {
             durable.batches = if number % 2 == 1 { number + 1 } else { durable.batches };
             self.marks.push((disk.count(), durable));
             if number == 4 {
-                store.append_decision(episode(), &decision())?;
-                durable.decided = true;
+                store.append_decision(episode(), &decisions()[0])?;
+                durable.decisions = 1;
                 self.marks.push((disk.count(), durable));
             }
         }
@@ -189,13 +202,17 @@ impl Recording {
 
     /// Repairs what a crash left and checks everything that was promised.
     pub(crate) fn check(&self, store: &Store, durable: Durable, whole: &Whole) {
+        let surveyed = survey(store, episode());
+        assert!(surveyed.is_ok() || !durable.begun || store.journals().unwrap().is_empty(), "{surveyed:?}");
+        // Of a journal that is sealed already, segments may be gone.
+        let surveyed = surveyed.ok().filter(|_| store.find(&episode().to_string()).is_err());
         repair(store).unwrap();
         assert_eq!(of_old(store), self.old, "what was sealed before is untouched");
         assert_balanced(store);
         let found = store.episodes().unwrap().into_iter().find(|found| found.manifest().episode == episode());
         assert!(found.is_some() || !durable.begun, "the episode is there");
         if let Some(found) = &found {
-            check_rows(found, durable, whole);
+            check_rows(found, durable, surveyed.as_ref(), whole);
             let manifest = found.manifest();
             assert!(manifest.ended_by == "stop" || !durable.closed);
             for stream in &manifest.streams {
@@ -204,13 +221,13 @@ impl Recording {
                 assert!(manifest.ended_by != "stop" || lost == all, "{}: closed, and {lost:?}", stream.stream);
                 assert!(manifest.ended_by == "stop" || lost.1 && lost.2.is_none(), "{}: not closed, and {lost:?}", stream.stream);
             }
-            let decisions = store.decisions(episode()).unwrap();
-            assert!(decisions == [decision()] || !durable.decided && decisions.is_empty(), "{decisions:?}");
+            let decided = store.decisions(episode()).unwrap();
+            assert!(decided.len() >= durable.decisions && decisions().starts_with(&decided), "{decided:?}");
         }
-        let sealed = found.map(|found| contents(found.dir()));
+        let sealed = found.map(|found| sealed_files(&found));
         assert!(repair(store).unwrap().is_empty(), "a second repair finds nothing to do");
         assert_eq!(contents(&store.root().join("journals")), [], "nothing is left over");
-        assert_eq!(sealed, store.find(&episode().to_string()).ok().map(|found| contents(found.dir())));
+        assert_eq!(sealed, store.find(&episode().to_string()).ok().map(|found| sealed_files(&found)));
     }
 }
 
@@ -266,9 +283,17 @@ impl Whole {
     }
 }
 
-/// What is durable is there, and nothing that was not sent.
-fn check_rows(episode: &Episode, durable: Durable, whole: &Whole) {
+/// The files that never change once they are there.
+pub(crate) fn sealed_files(episode: &Episode) -> Vec<(String, Vec<u8>)> {
+    contents(episode.dir()).into_iter().filter(|(name, _)| name != "decisions.jsonl").collect()
+}
+
+/// What is durable is there, and nothing that was not sent; and the same as was found before it was sealed.
+fn check_rows(episode: &Episode, durable: Durable, surveyed: Option<&Survey>, whole: &Whole) {
     let found = Whole::of(episode);
+    for ((key, _), rows) in surveyed.iter().flat_map(|surveyed| &surveyed.rows) {
+        assert!(found.0[key.stream.as_str()].keys().copied().eq(rows.iter().cloned().flatten()), "{}", key.stream);
+    }
     for (stream, rows) in &found.0 {
         for (seq, row) in rows {
             assert_eq!(Some(row), whole.0[stream].get(seq), "{stream} {seq} is what was sent");
@@ -339,12 +364,12 @@ fn the_simulated_disk_is_the_real_one_when_nothing_crashes() {
 
 fn check_crashes(part: usize) {
     let (recording, disk, mut image, whole) = recorded();
-    let sealed = contents(recording.store.find(&episode().to_string()).unwrap().dir());
+    let sealed = sealed_files(&recording.store.find(&episode().to_string()).unwrap());
     at_every_operation(&mut image, &disk.steps(), part, |operation, store| {
         let durable = recording.durable_at(operation);
         recording.check(store, durable, &whole);
         if durable.closed {
-            assert_eq!(contents(store.find(&episode().to_string()).unwrap().dir()), sealed, "as if it had not crashed");
+            assert_eq!(sealed_files(&store.find(&episode().to_string()).unwrap()), sealed, "as if it had not crashed");
         }
     });
 }
@@ -381,10 +406,10 @@ fn check_repair(part: usize) {
     let disk = TestDisk::new();
     let store = Store::open(&crashed.path().join("store")).unwrap().on(disk.disk());
     repair(&store).unwrap();
-    let sealed = contents(store.find(&episode().to_string()).unwrap().dir());
+    let sealed = sealed_files(&store.find(&episode().to_string()).unwrap());
     at_every_operation(&mut image, &disk.steps(), part, |_, store| {
         recording.check(store, recording.durable_at(middle), &whole);
-        assert_eq!(contents(store.find(&episode().to_string()).unwrap().dir()), sealed, "as if it had not crashed");
+        assert_eq!(sealed_files(&store.find(&episode().to_string()).unwrap()), sealed, "as if it had not crashed");
     });
 }
 
@@ -406,4 +431,51 @@ fn a_repair_survives_a_crash_at_every_operation_3() {
 #[test]
 fn a_repair_survives_a_crash_at_every_operation_4() {
     check_repair(3);
+}
+
+/// What a robot brings into a store, in a store that is new.
+fn found_store(disk: &Arc<TestDisk>, base: &Path) -> Result<String, StoreError> {
+    let store = Store::open_or_create_on(disk.disk(), &base.join("deep/store"), &id("desk"), "UTC")?;
+    store.snapshot_robot(&base.join("walker"))
+}
+
+/// A folder with a robot's description.
+fn described() -> TempDir {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("walker/meshes/arm")).unwrap();
+    fs::write(folder.path().join("walker/robot.urdf"), vec![b'<'; 9000]).unwrap();
+    fs::write(folder.path().join("walker/meshes/arm/hand.stl"), [1, 2, 3]).unwrap();
+    folder
+}
+
+#[test]
+fn a_new_store_survives_a_crash_and_a_failure_at_every_operation() {
+    let (described, disk) = (described(), TestDisk::new());
+    let mut image = Image::of(described.path());
+    let hash = found_store(&disk, described.path()).unwrap();
+    let check = |base: &Path, was_known: bool| {
+        let store = base.join("deep/store");
+        assert!(!was_known || Store::open(&store).unwrap().robot_folder(&hash).is_dir());
+        assert_eq!(found_store(&TestDisk::new(), base).unwrap(), hash);
+        repair(&Store::open(&store).unwrap()).unwrap();
+        assert_eq!(verify(&store).unwrap().issues, []);
+    };
+    let steps = disk.steps();
+    for operation in 0..=steps.len() {
+        for seed in [0, 1].into_iter().chain((0..SEEDS).map(|n| n * 1_000_003 + operation as u64 + 2)) {
+            let folder = folder();
+            image.write_crashed(seed, &folder.path().join("base"));
+            let checked = catch_unwind(AssertUnwindSafe(|| check(&folder.path().join("base"), operation == steps.len())));
+            assert!(checked.is_ok(), "crashed before operation {operation} of {} with seed {seed}", steps.len());
+        }
+        let Some(step) = steps.get(operation) else { continue };
+        image.apply(step);
+        for errno in [ENOSPC, EIO] {
+            let (again, disk) = (self::described(), TestDisk::new());
+            disk.fail(Fault::once(operation, errno));
+            let error = found_store(&disk, again.path()).unwrap_err().to_string();
+            assert!(error.contains(&again.path().display().to_string()), "{error}");
+            check(again.path(), false);
+        }
+    }
 }

@@ -5,8 +5,8 @@ use sanqu_store::{Control, JournalWriter, Store, StoreError, repair, seal, surve
 use sanqu_testkit::{EIO, ENOSPC, Fault, Step, TestDisk, assert_balanced};
 use tempfile::TempDir;
 
-use crate::crashing::{BATCHES, Recording, Whole, episode, folder};
-use crate::fixture::{Bench, Message, START_NS, contents, start};
+use crate::crashing::{BATCHES, Recording, Whole, episode, folder, sealed_files};
+use crate::fixture::{Bench, Message, START_NS, start};
 
 /// Four ways in which an operation goes wrong.
 fn faults(at: usize) -> [Fault; 4] {
@@ -99,7 +99,7 @@ fn a_seal_that_the_disk_refuses_can_be_repeated() {
     let disk = TestDisk::new();
     let journal = |recording: &Recording| recording.store.journals().unwrap().remove(0);
     seal(&reference.store.clone().on(disk.disk()), &journal(&reference), &mut |_| {}).unwrap();
-    let sealed = contents(reference.store.find(&episode().to_string()).unwrap().dir());
+    let sealed = sealed_files(&reference.store.find(&episode().to_string()).unwrap());
     let whole = Whole::of(&reference.store.find(&episode().to_string()).unwrap());
     let takes_room = |step: &Step| matches!(step, Step::Open { .. } | Step::Write { .. } | Step::SyncFile { .. } | Step::CreateFolder(_));
     let last_taking_room = disk.steps().iter().rposition(takes_room).unwrap();
@@ -119,7 +119,7 @@ fn a_seal_that_the_disk_refuses_can_be_repeated() {
         let is_sealed = again.store.find(&episode().to_string()).is_ok();
         assert!(is_sealed || !again.store.journals().unwrap().is_empty(), "{fault:?}: neither journal nor episode");
         again.check(&again.store, recording.durable_at(usize::MAX), &whole);
-        assert_eq!(contents(again.store.find(&episode().to_string()).unwrap().dir()), sealed, "{fault:?}");
+        assert_eq!(sealed_files(&again.store.find(&episode().to_string()).unwrap()), sealed, "{fault:?}");
     }
 }
 

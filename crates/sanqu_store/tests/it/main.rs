@@ -6,6 +6,7 @@ mod crashing;
 mod faults;
 mod fixture;
 mod folder;
+mod hot_path;
 mod ledger;
 mod sealing;
 mod torn;

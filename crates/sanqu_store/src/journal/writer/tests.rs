@@ -203,3 +203,53 @@ fn a_chunk_within_a_payload_is_not_taken_for_one_of_the_journal() {
     fs::write(&path, &bytes[..bytes.len() - 150]).unwrap();
     assert_eq!((rows(&store, 7).count(), rows(&store, 8).count()), (0, 0));
 }
+
+#[test]
+fn outside_tools_can_read_it() {
+    let (_folder, store) = store(Disk::default());
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    let facts = [(ROS1_TYPE, "std_msgs/String"), (ROS1_DEFINITION, "string data\n")];
+    let description = StreamDescription {
+        stream: "imu/torso".parse().unwrap(),
+        encoding: sanqu_wire::ENCODING_ROS1.to_owned(),
+        rate_hz: 100.0,
+        clock: 1,
+        quantities: Vec::new(),
+        facts: facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+    };
+    journal.control(&Control::Describe { robot: id("kuavo-01"), description }).unwrap();
+    let imu: StreamKey = "sanqu/desk/kuavo-01/imu/torso".parse().unwrap();
+    for seq in 0..30 {
+        append(&mut journal, 7, seq, format!("{{\"n\":{seq}}}").as_bytes()).unwrap();
+        let recv_ns = START_NS - i64::try_from(seq).unwrap();
+        let sample = Sample { key: &imu, encoding: sanqu_wire::ENCODING_ROS1, attachment: &[], payload: &[0, 0, 0, 0], recv_ns };
+        journal.append(&sample).unwrap();
+        if seq % 10 == 9 {
+            journal.flush().unwrap();
+        }
+    }
+    let bytes = fs::read(journal.finish().unwrap()).unwrap();
+    let messages: Vec<mcap::Message<'_>> = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap).collect();
+    assert_eq!(messages.len(), 2 + 120);
+    let last = messages.iter().rfind(|message| message.channel.topic == imu.to_string()).unwrap();
+    let schema = last.channel.schema.as_ref().unwrap();
+    assert_eq!(
+        (schema.name.as_str(), schema.encoding.as_str(), schema.data.as_ref()),
+        ("std_msgs/String", "ros1msg", &b"string data\n"[..])
+    );
+    assert_eq!((last.log_time, last.sequence), ((START_NS - 29).cast_unsigned(), 29));
+    // The index leads to every message.
+    let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+    let statistics = summary.stats.as_ref().unwrap();
+    assert_eq!((statistics.message_count, statistics.chunk_count, statistics.channel_count, statistics.schema_count), (122, 4, 5, 1));
+    assert_eq!(statistics.message_start_time, (START_NS - 29).cast_unsigned());
+    let mut found = Vec::new();
+    for chunk in &summary.chunk_indexes {
+        for (channel, entries) in summary.read_message_indexes(&bytes, chunk).unwrap() {
+            let of_channel = entries.iter().map(|entry| summary.seek_message(&bytes, chunk, entry).unwrap());
+            found.extend(of_channel.inspect(|message| assert_eq!(message.channel, channel)));
+        }
+    }
+    assert_eq!(found.len(), messages.len());
+    assert!(messages.iter().all(|message| found.contains(message)));
+}
