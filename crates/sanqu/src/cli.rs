@@ -395,7 +395,7 @@ pub(crate) struct Passed {
 pub(crate) enum Robot {
     /// Validate a description
     #[command(
-        after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf \\\n           --drives assets/robots/kuavo-s45/drives.toml"
+        after_help = "Examples: sanqu robot check assets/robots/kuavo-s45/robot.urdf \\\n            --drives assets/robots/kuavo-s45/drives.toml\n          sanqu robot check R.urdf --drives D.toml --episode last --store S"
     )]
     Check(RobotCheck),
     /// Forward kinematics of every link
@@ -410,6 +410,15 @@ pub(crate) struct RobotCheck {
     /// Its drives.toml
     #[arg(long, value_name = "F")]
     pub(crate) drives: Option<PathBuf>,
+    /// An episode (id, prefix, `last`, folder) that the drives' ratios and signs are checked against
+    #[arg(long, value_name = "EP", requires = "drives")]
+    pub(crate) episode: Option<PathBuf>,
+    /// The store that ids are looked up in
+    #[arg(long, default_value = ".", value_name = "DIR", requires = "episode")]
+    pub(crate) store: PathBuf,
+    /// Which robot of the episode, where it holds several
+    #[arg(long, value_name = "ID", requires = "episode")]
+    pub(crate) robot: Option<String>,
     /// JSON report
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use crate::linkage::LinkageKind;
 use crate::part::{Part, Problem, Range, Row, out_of_range, problems_of, unknown_assumed, untold};
-use crate::reducer::{Arrangement, Cycloid, Planetary, RollerScrew, StrainWave};
+use crate::reducer::{Arrangement, Cycloid, Planetary, RollerScrew, Stiffness, StrainWave};
 use crate::{Electric, Encoder, JointKind, RobotError, RobotModel};
 
 /// How far a given ratio may be from the one that the gear's teeth make, relative.
@@ -53,8 +53,11 @@ pub struct Drive {
     pub joints: Vec<String>,
     /// Motor turns per output turn, above 0; rad per metre for a roller screw. Where the gear's table gives teeth or a lead it
     /// follows from those and may be left out of the file.
-    #[serde(default)]
+    #[serde(skip)]
     pub ratio: f64,
+    /// The ratio as the file gives it.
+    #[serde(rename = "ratio")]
+    given_ratio: Option<f64>,
     /// +1 where motor and output count in the same direction, else -1.
     pub sign: f64,
     /// Kind of reducer.
@@ -133,17 +136,19 @@ impl Drive {
         self.sign * self.ratio
     }
 
+    /// Stiffness at the output: the gear's own curve, else the drive's one figure.
+    pub fn stiffness(&self) -> Option<Stiffness> {
+        let curve = self.strain_wave.as_ref().and_then(|gear| gear.stiffness);
+        curve.or_else(|| self.stiffness_nm_per_rad.map(Stiffness::linear))
+    }
+
     pub(crate) fn element(&self) -> String {
         format!("drive {:?}", self.motor)
     }
 
-    /// Takes the ratio from the gear where the file leaves it out.
+    /// Takes the ratio from the file, or from the gear where the file leaves it out.
     pub(crate) fn resolve(&mut self) {
-        if self.ratio == 0.0
-            && let Some(ratio) = self.gear_ratio()
-        {
-            self.ratio = ratio;
-        }
+        self.ratio = self.given_ratio.or_else(|| self.gear_ratio()).unwrap_or_default();
     }
 
     /// What the gear's teeth, stages or lead make of the ratio.

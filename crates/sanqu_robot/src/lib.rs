@@ -30,6 +30,7 @@ mod drive;
 mod electric;
 mod encoder;
 mod error;
+mod health;
 mod linkage;
 mod mesh;
 mod model;
@@ -47,6 +48,7 @@ pub use drive::{Drive, ReducerKind};
 pub use electric::{CurrentConvention, Electric};
 pub use encoder::{Encoder, EncoderSide, step_rad, turns_ambiguous_beyond_rad, turns_from_joint, unwraps, windup_sigma_rad};
 pub use error::RobotError;
+pub use health::{RATIO_TOLERANCE, RatioFit, RatioSamples, RatioVerdict, fit_ratio};
 pub use linkage::{
     AnkleLeg, Assembly, COND_MAX, CrankAnkle, CrankSlider, FourBar, ITERATIONS_MAX, LinearAnkle, LinearLeg, LinkageKind, Parallelogram,
     RESIDUAL_M2, SolvedPose, Universal, condition,
@@ -58,4 +60,4 @@ pub use reducer::{
 };
 pub use shape::{Shape, Visual};
 pub use table::{CameraMount, DriveTable, Pose};
-pub use train::Drivetrain;
+pub use train::{Apparent, Bars, DriveState, Drivetrain, GearState, readable_joint_rate};

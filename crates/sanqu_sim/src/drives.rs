@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use sanqu_robot::{DriveTable, Drivetrain, ReducerKind, RobotModel};
+use sanqu_robot::{Drive, DriveTable, Drivetrain, ReducerKind, RobotModel, Stiffness};
 
 use crate::SimError;
 use crate::body::Moment;
@@ -29,11 +29,11 @@ const HEAT_C_PER_A2: f64 = 0.8;
 pub(crate) struct Drives {
     table: DriveTable,
     train: Drivetrain,
-    stiffness: Vec<f64>,
+    /// At the output, per drive.
+    stiffness: Vec<Stiffness>,
     torque_constant: Vec<f64>,
     phases: Vec<f64>,
     temp_c: Vec<f64>,
-    wound: Vec<f64>,
     torque: Vec<f64>,
 }
 
@@ -41,12 +41,7 @@ impl Drives {
     /// # Errors
     /// [`SimError::Robot`] for drives that do not fit the robot.
     pub(crate) fn new(table: DriveTable, model: &RobotModel, seed: u64) -> Result<Self, SimError> {
-        let stiffness = model.joints().iter().map(|joint| {
-            let given = table.drives_of_joint(&joint.name).find_map(|drive| drive.stiffness_nm_per_rad);
-            let limit = if joint.effort > 0.0 { joint.effort } else { EFFORT_UNKNOWN };
-            given.unwrap_or(limit * STIFFNESS_PER_EFFORT)
-        });
-        let stiffness = stiffness.collect();
+        let stiffness = table.drives().iter().map(|drive| stiffness_of(drive, model)).collect();
         let torque_constant = table.drives().iter().map(|drive| drive.torque_constant_nm_per_a.unwrap_or(TORQUE_CONSTANT * drive.ratio));
         let torque_constant = torque_constant.collect();
         let mut noise = Noise::new(seed, 2);
@@ -56,7 +51,6 @@ impl Drives {
             torque_constant,
             phases: table.drives().iter().map(|_| TAU * noise.uniform()).collect(),
             temp_c: table.drives().iter().map(|_| AMBIENT_C + 4.0 + 2.0 * noise.uniform()).collect(),
-            wound: Vec::new(),
             torque: vec![0.0; table.drives().len()],
             table,
         })
@@ -67,16 +61,17 @@ impl Drives {
         self.table.drives().iter().map(|drive| drive.motor.clone()).collect()
     }
 
-    /// Rotor positions: the rigid drive's at the joint's position plus its wind-up, plus the transmission error.
+    /// Rotor positions: the rigid drive's at the joints' positions, plus the wind-up of each drive under its own load, plus
+    /// the transmission error.
     pub(crate) fn turn(&mut self, moment: &mut Moment) -> Result<(), SimError> {
-        self.wound.clear();
-        let joints = moment.joints.pos.iter().zip(moment.effort.iter().zip(&self.stiffness));
-        self.wound.extend(joints.map(|(pos, (effort, stiffness))| pos + effort / stiffness));
         moment.motor.resize(self.table.drives().len(), 0.0);
-        self.train.motor_from_joint(&self.wound, &mut moment.motor)?;
-        for (rotor, (drive, phase)) in moment.motor.iter_mut().zip(self.table.drives().iter().zip(&self.phases)) {
+        self.train.motor_from_joint(&moment.joints.pos, &mut moment.motor)?;
+        self.train.motor_torques(&moment.joints.pos, &moment.effort, &mut self.torque)?;
+        for (index, (rotor, drive)) in moment.motor.iter_mut().zip(self.table.drives()).enumerate() {
+            let signed = drive.signed_ratio();
+            *rotor += signed * self.stiffness[index].twist(self.torque[index] * signed);
             if drive.reducer != ReducerKind::None {
-                *rotor += drive.ratio * TRANSMISSION_ERROR * (2.0 * *rotor + phase).cos();
+                *rotor += drive.ratio * TRANSMISSION_ERROR * (2.0 * *rotor + self.phases[index]).cos();
             }
         }
         Ok(())
@@ -96,4 +91,12 @@ impl Drives {
         }
         Ok(())
     }
+}
+
+/// The gear's own curve, else the drive's one figure, else what the joint's effort limit suggests.
+fn stiffness_of(drive: &Drive, model: &RobotModel) -> Stiffness {
+    let limits = drive.joints.iter().filter_map(|joint| model.joint_index(joint)).map(|joint| model.joints()[joint].effort);
+    let limit = limits.fold(0.0, f64::max);
+    let guess = if limit > 0.0 { limit } else { EFFORT_UNKNOWN } * STIFFNESS_PER_EFFORT;
+    drive.stiffness().unwrap_or_else(|| Stiffness::linear(guess))
 }

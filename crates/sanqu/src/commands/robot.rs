@@ -1,5 +1,7 @@
 //! `sanqu robot check` and `sanqu robot fk`.
 
+mod ratios;
+
 use anyhow::{Context as _, Result, ensure};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use sanqu_robot::{LinkPoses, RobotModel, Severity};
@@ -12,31 +14,45 @@ use crate::table::table;
 /// A quaternion's length may differ from 1 by this much and still be meant as a rotation.
 const UNIT_TOLERANCE: f64 = 1e-3;
 
-/// Validates a description; exit code 3 when it has errors.
+/// Validates a description, and its ratios against a recording; exit code 3 when either has errors.
 ///
 /// # Errors
-/// When the URDF or the drive table cannot be read at all.
+/// When the URDF, the drive table or the episode cannot be read at all.
 pub(crate) fn check(args: &RobotCheck) -> Result<Outcome> {
-    let report = sanqu_robot::check_description(&args.urdf, args.drives.as_deref())?;
-    if args.json {
-        super::print(&serde_json::to_string_pretty(&report)?)?;
-    } else {
-        for issue in &report.issues {
-            let word = if issue.severity == Severity::Error { "error" } else { "warning" };
-            super::print(&format!("{word}: {}: {}", issue.subject, issue.detail))?;
+    let mut report = sanqu_robot::check_description(&args.urdf, args.drives.as_deref())?;
+    let ratios = match (&args.episode, &args.drives) {
+        (Some(episode), Some(drives)) if report.is_ok() => {
+            let episode = super::info::find(episode, &args.store)?;
+            let (rows, issues) = ratios::check(&args.urdf, drives, &episode, args.robot.as_deref())?;
+            report.issues.extend(issues);
+            Some(rows)
         }
-        super::print(&format!(
-            "{}: {} links, {} joints, {} mimic joints, {:.3} kg, {} drives, {} cameras: {}",
-            report.robot,
-            report.links,
-            report.joints,
-            report.mimics,
-            report.mass_kg,
-            report.drives,
-            report.cameras,
-            if report.is_ok() { "ok" } else { "not ok" },
-        ))?;
+        _ => None,
+    };
+    if args.json {
+        let mut json = serde_json::to_value(&report)?;
+        json["ratios"] = json!(ratios.as_ref().map(|rows| rows.iter().map(ratios::Row::json).collect::<Vec<_>>()));
+        super::print(&serde_json::to_string_pretty(&json)?)?;
+        return Ok(Outcome::defects(!report.is_ok()));
     }
+    if let Some(rows) = &ratios {
+        super::print(&ratios::as_table(rows))?;
+    }
+    for issue in &report.issues {
+        let word = if issue.severity == Severity::Error { "error" } else { "warning" };
+        super::print(&format!("{word}: {}: {}", issue.subject, issue.detail))?;
+    }
+    super::print(&format!(
+        "{}: {} links, {} joints, {} mimic joints, {:.3} kg, {} drives, {} cameras: {}",
+        report.robot,
+        report.links,
+        report.joints,
+        report.mimics,
+        report.mass_kg,
+        report.drives,
+        report.cameras,
+        if report.is_ok() { "ok" } else { "not ok" },
+    ))?;
     Ok(Outcome::defects(!report.is_ok()))
 }
 

@@ -199,6 +199,11 @@ impl CrankAnkle {
         [leg.tip(crank_rad).0, self.joint.point(pose, Vector3::from(leg.foot_socket_m))]
     }
 
+    /// Where a leg's crank turns, in the shank's frame, m.
+    pub fn pivot(&self, leg: usize) -> Vector3<f64> {
+        self.legs[leg.min(1)].crank_pivot_m.into()
+    }
+
     fn closures(&self, leg: usize, pose: [f64; 2]) -> Result<[f64; 2], RobotError> {
         let at = checked(pose)?;
         let socket = self.joint.point(at.into(), Vector3::from(self.legs[leg].foot_socket_m));

@@ -130,6 +130,11 @@ impl LinearAnkle {
         })
     }
 
+    /// Where the ends of an actuator are in the shank's frame: anchor, socket, m.
+    pub fn ends(&self, leg: usize, pose: [f64; 2]) -> [Vector3<f64>; 2] {
+        [self.anchors[leg.min(1)], self.joint.point(pose, self.sockets[leg.min(1)])]
+    }
+
     /// From the anchor to the socket, and how the socket moves.
     fn rod(&self, leg: usize, pose: Vector2<f64>) -> (Vector3<f64>, [Vector3<f64>; 2]) {
         let (socket, moves) = self.joint.moving(pose, self.sockets[leg]);

@@ -2,10 +2,13 @@
 
 mod closure;
 mod coupling;
+mod state;
 
 pub(crate) use closure::closure_problems;
 
 use coupling::{Coupling, Jacobian};
+pub use state::{Apparent, Bars, DriveState, GearState, readable_joint_rate};
+use state::{Frame, Inside};
 
 use crate::drive::Drive;
 use crate::linkage::LinkageKind;
@@ -33,6 +36,8 @@ struct Unit {
     /// Motor per output, signed, of both drives.
     signed: [f64; 2],
     coupling: Coupling,
+    insides: [Inside; 2],
+    frame: Frame,
 }
 
 impl Drivetrain {
@@ -63,7 +68,9 @@ impl Drivetrain {
             let second = partner.unwrap_or(index);
             let coupling = Coupling::new(drive, &drives[second], model, joints).map_err(|problem| problem.at_drive(&drive.element()))?;
             let signed = [drive.signed_ratio(), drives[second].signed_ratio()];
-            units.push(Unit { drives: [index, second], joints, signed, coupling });
+            let insides = [Inside::new(drive), Inside::new(&drives[second])];
+            let frame = Frame::new(drive, model, joints);
+            units.push(Unit { drives: [index, second], joints, signed, coupling, insides, frame });
         }
         let motors = drives.iter().map(|drive| drive.motor.clone()).collect();
         Ok(Self { units, joint_count: model.joints().len(), motors })
@@ -164,6 +171,50 @@ impl Drivetrain {
             }
         }
         Ok(())
+    }
+
+    /// What every drive looks like, in the order of [`DriveTable::drives`]: `out` is overwritten and allocates only when it grows.
+    ///
+    /// * `motor`: recorded motor positions; without them they are derived from `q` and the wind-up is 0.
+    ///
+    /// # Errors
+    /// As [`Self::motor_from_joint`].
+    pub fn states(&self, q: &[f64], motor: Option<&[f64]>, out: &mut Vec<DriveState>) -> Result<(), RobotError> {
+        const BLANK: DriveState = DriveState { drive: 0, output: 0.0, windup: 0.0, gear: GearState::Opaque { rotor: 0.0 }, bars: None };
+        if let Some(motor) = motor {
+            self.check(q, motor)?;
+        } else if q.len() != self.joint_count {
+            return Err(RobotError::JointCount { expected: self.joint_count, found: q.len() });
+        }
+        out.clear();
+        out.resize(self.motors.len(), BLANK);
+        for unit in &self.units {
+            let pose = unit.pose(q);
+            let outputs = unit.coupling.outputs(pose).map_err(|problem| self.at(unit, problem))?;
+            for (side, output) in outputs.into_iter().enumerate().take(unit.coupling.size()) {
+                let drive = unit.drives[side];
+                let rotor = motor.map_or(output * unit.signed[side], |motor| motor[drive]);
+                let windup = motor.map_or(0.0, |_| rotor / unit.signed[side] - output);
+                let bars = match &unit.coupling {
+                    Coupling::Cranks(ankle) => unit.frame.crank_leg(ankle, side, output, pose),
+                    Coupling::Actuators { ankle, .. } => unit.frame.linear_leg(ankle.joint(), ankle.ends(side, pose)),
+                    alone => unit.frame.bars(alone, output, pose[0]).map_err(|problem| self.at(unit, problem))?,
+                };
+                out[drive] = DriveState { drive, output, windup, gear: unit.insides[side].state(rotor, output), bars };
+            }
+        }
+        Ok(())
+    }
+
+    /// How the part of a drive that repeats most often a turn looks at a motor rate and a frame rate: the wave generator of a
+    /// strain-wave gear, the first carrier of a planetary one, the rollers of a screw, else the rotor. `None` for no such drive.
+    pub fn apparent(&self, drive: usize, motor_rate: f64, frame_hz: f64) -> Option<Apparent> {
+        let (unit, side) = self.units.iter().find_map(|unit| {
+            let side = unit.drives[..unit.coupling.size()].iter().position(|index| *index == drive)?;
+            Some((unit, side))
+        })?;
+        let inside = &unit.insides[side];
+        Some(Apparent::new(motor_rate * inside.symmetric_part_per_motor(), inside.symmetry(), frame_hz))
     }
 
     fn jacobian_of(&self, unit: &Unit, q: &[f64]) -> Result<Jacobian, RobotError> {

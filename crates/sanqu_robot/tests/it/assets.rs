@@ -163,3 +163,27 @@ fn cameras_look_where_the_robot_looks() {
         assert!(forward.x > 0.8 && base_from_camera.translation.z > 0.7, "{robot}: {base_from_camera}");
     }
 }
+
+#[test]
+fn drive_tables_are_complete_and_say_what_is_assumed() {
+    for robot in ROBOTS {
+        for drive in load(robot).1.drives() {
+            let motor = &drive.motor;
+            assert!(drive.electric.is_some() && !drive.encoders.is_empty(), "{robot} {motor}");
+            let kinds = (drive.reducer, drive.strain_wave.is_some(), drive.planetary.is_some());
+            let known = matches!(kinds, (ReducerKind::StrainWave, true, false) | (ReducerKind::Planetary, false, true));
+            assert!(known, "{robot} {motor}: {kinds:?}");
+            assert!(!drive.source.trim().is_empty() && drive.is_assumed("reducer"), "{robot} {motor}: no page names its reducer");
+            if drive.strain_wave.is_some() {
+                assert!(
+                    drive.is_assumed("strain_wave.hysteresis_rad") && drive.is_assumed("strain_wave.flexspline_teeth"),
+                    "{robot} {motor}"
+                );
+            } else {
+                assert!(drive.is_assumed("planetary.stages"), "{robot} {motor}");
+            }
+            let all_assumed = drive.is_assumed("electric.torque_constant_nm_per_a");
+            assert_eq!(all_assumed, robot == "walker-s", "{robot} {motor}");
+        }
+    }
+}

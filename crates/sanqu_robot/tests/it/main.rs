@@ -4,9 +4,11 @@
 
 mod assets;
 mod check;
+mod drawing;
 mod drives;
 mod every_kind;
 mod fk;
+mod ratio;
 mod reference;
 mod refuse;
 

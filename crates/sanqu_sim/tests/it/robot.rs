@@ -1,7 +1,7 @@
 use std::f64::consts::TAU;
 
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
-use sanqu_robot::{DriveTable, Drivetrain, RobotModel};
+use sanqu_robot::{DriveTable, Drivetrain, RatioSamples, RatioVerdict, RobotModel, fit_ratio};
 use sanqu_sim::SimRobot;
 
 use crate::support::{ROBOTS, Rows, SECOND_NS, START_NS, cameras, robot, spec};
@@ -117,42 +117,33 @@ fn motors_turn_by_the_signed_ratio_and_wind_up_a_little() {
         let mut robot = robot(which, &[]);
         let samples = robot.advance(START_NS + 40 * SECOND_NS).unwrap();
         let (joint, motor) = (Rows::of(&samples, "joint"), Rows::of(&samples, "motor"));
+        let effort = joint.values::<Float64Type>("effort");
         let (joint, motor) = (joint.values::<Float64Type>("pos"), motor.values::<Float64Type>("pos"));
-        let (mut checked, mut rigid) = (0, vec![0.0; table.drives().len()]);
+        let (mut checked, count) = (0, table.drives().len());
+        let (mut rigid, mut load) = (vec![0.0; count], vec![0.0; count]);
+        let (mut output, mut torque) = (vec![Vec::new(); count], vec![Vec::new(); count]);
+        for row in 0..joint.len() {
+            train.motor_from_joint(&joint[row], &mut rigid).unwrap();
+            train.motor_torques(&joint[row], &effort[row], &mut load).unwrap();
+            for (index, drive) in table.drives().iter().enumerate() {
+                output[index].push(rigid[index] / drive.signed_ratio());
+                torque[index].push(load[index] * drive.signed_ratio());
+            }
+        }
         for (index, drive) in table.drives().iter().enumerate() {
-            let angles: Vec<f64> = motor.iter().map(|row| row[index]).collect();
+            let (angles, signed) = (motor.iter().map(|row| row[index]).collect::<Vec<f64>>(), drive.signed_ratio());
             // Against the rigid drive (through the linkage), seen at the output.
-            let mut wound_most: f64 = 0.0;
-            for (row, angle) in angles.iter().enumerate().step_by(50) {
-                train.motor_from_joint(&joint[row], &mut rigid).unwrap();
-                wound_most = wound_most.max(((angle - rigid[index]) / drive.ratio).abs());
-            }
-            assert!(wound_most > 1e-6 && wound_most < 0.01, "{}: wind-up of {wound_most} rad", drive.motor);
-            let [name] = drive.joints.as_slice() else { continue };
-            let axis = model.joint_index(name).unwrap();
-            let (slope, range) = slope(joint.iter().map(|row| row[axis]), &angles);
-            if range > 0.2 {
-                checked += 1;
-                let error = slope / (drive.sign * drive.ratio) - 1.0;
-                assert!(error.abs() < 0.002, "{}: slope {slope} against {}", drive.motor, drive.sign * drive.ratio);
-            }
+            let wound = angles.iter().zip(&output[index]).map(|(angle, output)| (angle / signed - output).abs());
+            let wound_most = wound.fold(0.0, f64::max);
+            assert!(wound_most > 1e-6 && wound_most < 0.015, "{}: wind-up of {wound_most} rad", drive.motor);
+            let samples = RatioSamples { motor: &angles, output: &output[index], torque: &torque[index] };
+            let fit = fit_ratio(&samples, signed, drive.stiffness());
+            let verdict = fit.map_or(RatioVerdict::NotEnoughMotion, |fit| fit.verdict(signed));
+            assert_ne!(verdict, RatioVerdict::Wrong, "{}: {fit:?} against {signed}", drive.motor);
+            checked += usize::from(verdict == RatioVerdict::Fits);
         }
         assert!(checked >= 8, "{which:?}: only {checked} drives move enough");
     }
-}
-
-/// Least-squares slope of `y` on `x`, and the range of `x`.
-fn slope(x: impl Iterator<Item = f64>, y: &[f64]) -> (f64, f64) {
-    let x: Vec<f64> = x.collect();
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let (mean_x, mean_y) = (mean(&x), mean(y));
-    let (mut xy, mut xx) = (0.0, 0.0);
-    for (x, y) in x.iter().zip(y) {
-        xy += (x - mean_x) * (y - mean_y);
-        xx += (x - mean_x).powi(2);
-    }
-    let range = x.iter().fold(f64::MIN, |a, b| a.max(*b)) - x.iter().fold(f64::MAX, |a, b| a.min(*b));
-    (xy / xx, range)
 }
 
 #[test]
