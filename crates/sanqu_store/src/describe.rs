@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::episode::open_parquet;
-use crate::journal::Index;
+use crate::journal::Contents;
 use crate::mp4::Mp4Reader;
 use crate::{Control, StoreError};
 
@@ -21,21 +21,19 @@ pub fn describe_file(path: &Path) -> Result<String, StoreError> {
 }
 
 fn journal(path: &Path) -> Result<String, StoreError> {
-    let index = Index::read(&[path.to_path_buf()])?;
+    let contents = Contents::read(path)?;
     let mut text = String::from("journal\n");
-    for control in &index.controls {
+    for control in &contents.controls {
         if let Control::Start(start) = control {
             line(&mut text, format_args!("  episode {} at station {}, robots {}", start.episode, start.station, start.robots.len()));
         }
     }
-    for (key, stream) in &index.streams {
-        line(&mut text, format_args!("  {key}: {} samples, {}", stream.entries.len(), stream.encoding));
+    for (topic, (samples, encoding)) in &contents.topics {
+        line(&mut text, format_args!("  {topic}: {samples} samples, {encoding}"));
     }
-    let closed = index.controls.iter().any(|control| matches!(control, Control::Stop { .. }));
-    line(
-        &mut text,
-        format_args!("  closed: {closed}; torn at the end: {} bytes; bad chunks: {}", index.damage.torn_bytes, index.damage.bad_chunks),
-    );
+    let closed = contents.controls.iter().any(|control| matches!(control, Control::Stop { .. }));
+    let (torn_bytes, bad_chunks) = (contents.damage.torn_bytes, contents.damage.bad_chunks);
+    line(&mut text, format_args!("  closed: {closed}; torn at the end: {torn_bytes} bytes; bad chunks: {bad_chunks}"));
     Ok(text)
 }
 

@@ -1,10 +1,13 @@
 //! The journal: what the recorder writes while it records. MCAP, append-only, payloads verbatim.
 
+mod classes;
+mod entry;
 mod format;
 mod index;
 mod parse;
 mod reader;
 mod segment;
+mod spool;
 mod survey;
 mod sync;
 mod writer;
@@ -14,7 +17,10 @@ use std::path::Path;
 use sanqu_model::EpisodeId;
 use sanqu_wire::PAYLOAD_BYTES_MAX;
 
-pub(crate) use index::{Entry, Index, StreamIndex};
+pub(crate) use classes::Class;
+pub(crate) use entry::{Entry, Fields, Grade};
+pub(crate) use index::{Contents, Index, StreamIndex, find_start};
+pub(crate) use spool::{Limits, Merge, Record, Scratch, Sorted, Sorter, Window};
 pub use survey::{Survey, survey};
 pub use sync::JournalSyncer;
 pub use writer::{JournalWriter, ROS1_DEFINITION, ROS1_TYPE, SEGMENT_BYTES_TARGET};

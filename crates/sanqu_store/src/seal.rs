@@ -6,6 +6,7 @@ mod columns;
 mod content;
 mod entry;
 mod film;
+mod piece;
 mod plan;
 mod side;
 mod stats;
@@ -14,7 +15,6 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use aside::Unparsed;
 use content::Form;
@@ -27,12 +27,16 @@ use table::Digest;
 
 use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};
-use crate::journal::{self, Entry, Index, StreamIndex};
+use crate::journal::{self, Index, Limits, Scratch, StreamIndex, Window, find_start};
 use crate::store::UNFINISHED;
 use crate::{Control, EpisodeStart, Store, StoreError, decision, files};
 
 /// `ended_by` of an episode whose journal was never closed.
 pub(crate) const RECOVERED: &str = "recovered";
+
+/// Files in the unfinished folder while it is made: what is known of the journal's samples, and the order of one stream's.
+const INDEX_FILE: &str = "index.scratch";
+const ORDER_FILE: &str = "order.scratch";
 
 /// How far [`seal`] has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,10 @@ type Progress<'a> = &'a mut dyn FnMut(SealProgress);
 /// [`StoreError::NoStart`] when nobody knows which episode it is; [`StoreError::ReadBack`] and [`StoreError::Unbalanced`]
 /// when the result does not prove itself; [`StoreError::Io`]. The journal is kept in all of these cases.
 pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress)) -> Result<Manifest, StoreError> {
+    seal_within(Limits::default(), store, journal, progress)
+}
+
+fn seal_within(limits: Limits, store: &Store, journal: &Path, progress: Progress<'_>) -> Result<Manifest, StoreError> {
     let Some((episode, _)) = journal::parse_path(journal) else {
         return Err(StoreError::damaged(journal, "no journal: its name is not <episode>.<number>.mcap"));
     };
@@ -78,12 +86,7 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
         return Err(StoreError::damaged(journal, "no such journal in this store"));
     }
     progress(SealProgress { stage: SealStage::Index, stream: None, done: 0, total: 0 });
-    let index = Index::read(&segments)?;
-    let start = index.controls.iter().find_map(|control| match control {
-        Control::Start(start) => Some(start.clone()),
-        _ => None,
-    });
-    let start = start.ok_or_else(|| StoreError::NoStart { path: journal.to_path_buf() })?;
+    let start = find_start(&segments)?.ok_or_else(|| StoreError::NoStart { path: journal.to_path_buf() })?;
     if start.episode != episode {
         return Err(StoreError::damaged(journal, format!("its start record is of episode {}", start.episode)));
     }
@@ -97,14 +100,11 @@ pub fn seal(store: &Store, journal: &Path, progress: &mut dyn FnMut(SealProgress
         check_sealed(&folder, &journal_sha256)?
     } else {
         let dir = unfinished(&folder);
-        Sealing { store, disk: store.disk(), index: &index, start, journal_sha256, dir: dir.clone() }.run(&folder, progress).inspect_err(
-            |_| {
-                // Half an episode is of no use, and on a full disk it takes the room that recording needs.
-                let _ = store.disk().remove_dir_all(&dir);
-            },
-        )?
+        seal_into((store, limits), start, &segments, journal_sha256, [&dir, &folder], progress).inspect_err(|_| {
+            // Half an episode is of no use, and on a full disk it takes the room that recording needs.
+            let _ = store.disk().remove_dir_all(&dir);
+        })?
     };
-    drop(index);
     // Also when it was sealed by a program that was killed right after: the name must be there before the journal goes.
     sync_parents(store.disk(), &folder)?;
     // Before the journal: as long as it is there, everybody knows that something is left to do.
@@ -139,15 +139,42 @@ fn check_sealed(folder: &Path, journal_sha256: &BTreeMap<String, String>) -> Res
     Ok(manifest)
 }
 
+/// Makes the unfinished folder, fills it, proves it and moves it to its place.
+fn seal_into(
+    (store, limits): (&Store, Limits),
+    start: EpisodeStart,
+    segments: &[PathBuf],
+    journal_sha256: BTreeMap<String, String>,
+    [dir, folder]: [&Path; 2],
+    progress: Progress<'_>,
+) -> Result<Manifest, StoreError> {
+    let disk = store.disk();
+    disk.create_dir_all(folder.parent().unwrap_or(folder))?;
+    if dir.exists() {
+        disk.remove_dir_all(dir)?;
+    }
+    disk.create_dir(dir)?;
+    let index = Index::read(segments, Scratch::new(disk.clone(), dir.join(INDEX_FILE)), limits)?;
+    let manifest = Sealing { disk, limits, index: &index, start, journal_sha256, dir }.run(progress)?;
+    index.finish()?;
+    let path = dir.join(MANIFEST_FILE);
+    let text = canonical_json(&manifest).map_err(|e| StoreError::damaged(&path, e))?;
+    files::write_synced(disk, &path, text.as_bytes())?;
+    decision::carry(store, manifest.episode, dir)?;
+    disk.sync_dir(dir)?;
+    disk.rename(dir, folder)?;
+    Ok(manifest)
+}
+
 /// One seal under way.
 struct Sealing<'a> {
-    store: &'a Store,
     disk: &'a Disk,
+    limits: Limits,
     index: &'a Index,
     start: EpisodeStart,
     journal_sha256: BTreeMap<String, String>,
     /// The unfinished folder.
-    dir: PathBuf,
+    dir: &'a Path,
 }
 
 /// How a file is read back.
@@ -165,13 +192,7 @@ struct Sealed {
 }
 
 impl Sealing<'_> {
-    fn run(self, folder: &Path, progress: Progress<'_>) -> Result<Manifest, StoreError> {
-        let parent = folder.parent().unwrap_or(folder);
-        self.disk.create_dir_all(parent)?;
-        if self.dir.exists() {
-            self.disk.remove_dir_all(&self.dir)?;
-        }
-        self.disk.create_dir(&self.dir)?;
+    fn run(self, progress: Progress<'_>) -> Result<Manifest, StoreError> {
         let (stop_ns, ended_by) = self.end();
         let mut unparsed = Unparsed::new(self.disk.clone(), self.dir.join("unparsed.mcap"));
         let keys = plan::streams(self.index, &self.start);
@@ -181,9 +202,13 @@ impl Sealing<'_> {
             progress(SealProgress { stage: SealStage::Write, stream, done, total: keys.len() });
             sealed.push(self.stream(key, stop_ns, &mut unparsed, &mut asides)?);
         }
-        for (topic, entry, reason) in self.strangers() {
-            unparsed.keep(&topic, entry, &self.index.payload(entry)?, reason)?;
-            asides += 1;
+        for (topic, stream, reason) in self.strangers() {
+            let mut window = Window::default();
+            for entry in 0..stream.entries.len() {
+                let entry = self.index.entry(stream, &mut window, entry)?;
+                unparsed.keep(&topic, self.index, &entry, reason)?;
+                asides += 1;
+            }
         }
         let mut proofs: Vec<(String, Proof)> = Vec::new();
         let mut ledger: Vec<LossRow> = sealed.iter().flat_map(|s| s.loss.iter().cloned()).collect();
@@ -213,24 +238,15 @@ impl Sealing<'_> {
         if let Some(path) = &unparsed {
             Unparsed::compare(path, asides)?;
         }
-        let manifest = self.manifest(stop_ns, ended_by, streams.into_iter().map(|(entry, _)| entry).collect(), unparsed.is_some())?;
-        let path = at(MANIFEST_FILE);
-        let text = canonical_json(&manifest).map_err(|e| StoreError::damaged(&path, e))?;
-        files::write_synced(self.disk, &path, text.as_bytes())?;
-        decision::carry(self.store, manifest.episode, &self.dir)?;
-        self.disk.sync_dir(&self.dir)?;
-        self.disk.rename(&self.dir, folder)?;
-        Ok(manifest)
+        self.manifest(stop_ns, ended_by, streams.into_iter().map(|(entry, _)| entry).collect(), unparsed.is_some())
     }
 
-    /// Samples that are of no stream of this episode, with their topics, and why.
-    fn strangers(&self) -> impl Iterator<Item = (String, &Entry, &'static str)> {
-        let nameless = self.index.strangers.iter().filter(|(topic, _)| !topic.contains('#'));
-        let nameless = nameless.map(|(topic, entry)| (topic.clone(), entry, "its topic is no stream key"));
+    /// What came that is of no stream of this episode, with its topic, and why.
+    fn strangers(&self) -> impl Iterator<Item = (String, &StreamIndex, &'static str)> {
+        let nameless = self.index.strangers().map(|(topic, stream)| (topic.to_owned(), stream, "its topic is no stream key"));
         // Files are named by robot and stream: the same names of another field would take each other's place.
-        let foreign = self.index.streams.iter().filter(|(key, _)| key.field != self.start.field);
-        let foreign = foreign
-            .flat_map(|(key, stream)| stream.entries.iter().map(move |entry| (key.to_string(), entry, "its topic is of another field")));
+        let foreign = self.index.keys().filter(|key| key.field != self.start.field);
+        let foreign = foreign.filter_map(|key| Some((key.to_string(), self.index.stream(key)?, "its topic is of another field")));
         nameless.chain(foreign)
     }
 
@@ -249,19 +265,22 @@ impl Sealing<'_> {
     }
 
     fn stream(&self, key: &StreamKey, stop_ns: i64, unparsed: &mut Unparsed, asides: &mut u64) -> Result<Sealed, StoreError> {
-        let (key, none) = (Arc::new(key.clone()), StreamIndex::default());
-        let stream = self.index.streams.get(&key).unwrap_or(&none);
-        let description = plan::description(self.index, &key);
-        let plan = plan::plan(self.index, &key, stream, self.is_closed())?;
+        let none = StreamIndex::default();
+        let stream = self.index.stream(key).unwrap_or(&none);
+        let description = plan::description(self.index, key);
+        let subject = plan::Subject { index: self.index, key, stream, closed: self.is_closed(), limits: self.limits };
+        let plan = plan::plan(subject, self.disk, self.dir.join(ORDER_FILE))?;
+        let mut window = Window::default();
         for aside in &plan.asides {
-            let entry = &stream.entries[aside.entry];
-            unparsed.keep(&key.to_string(), entry, &self.index.payload(entry)?, &aside.reason)?;
+            let entry = self.index.entry(stream, &mut window, aside.entry)?;
+            unparsed.keep(&key.to_string(), self.index, &entry, &aside.reason)?;
             *asides += 1;
         }
-        let encoding = plan::encoding(stream, description);
+        let encoding = plan::encoding(self.index, stream, description);
         let mut stats = Stats::new(self.start.start_ns..stop_ns);
-        let rate_hz = description.map(|d| d.rate_hz).filter(|rate| *rate > 0.0).unwrap_or_else(|| estimated_rate_hz(stream, &plan));
-        let source = write::Source { disk: self.disk, index: self.index, key: &key, stream, plan: &plan, rate_hz };
+        let declared_hz = description.map(|d| d.rate_hz).filter(|rate| *rate > 0.0);
+        let rate_hz = declared_hz.map_or_else(|| estimated_rate_hz(self.index, stream, plan.rows), Ok)?;
+        let source = write::Source { disk: self.disk, index: self.index, key, stream, plan: &plan, rate_hz };
         let stem = format!("{}.{}", key.robot, key.stream.file_stem());
         let (parquet, mp4) = (format!("{stem}.parquet"), format!("{stem}.mp4"));
         let proof = match &plan.form {
@@ -271,7 +290,7 @@ impl Sealing<'_> {
             }
             _ => Proof::Table(write::write_table(&source, &self.dir.join(&parquet), &mut stats)?),
         };
-        let (mut entry, loss) = entry::entry(&key, encoding, description, &plan, &stats)?;
+        let (mut entry, loss) = entry::entry(key, encoding, description, &plan, &stats)?;
         entry.files.push(files::prove(&self.dir.join(&parquet), &parquet)?);
         if let Proof::Film(film, _) = &proof {
             entry.files.push(files::prove(&self.dir.join(&mp4), &mp4)?);
@@ -279,6 +298,7 @@ impl Sealing<'_> {
                 entry.facts.insert("moved_frames".to_owned(), film.moved.to_string());
             }
         }
+        plan.scratch.remove()?;
         Ok(Sealed { entry, loss, pairs: stats.pairs, proof: (parquet, proof) })
     }
 
@@ -325,13 +345,18 @@ impl Sealing<'_> {
 
 /// Rows a second by the receive times, where nobody declared a rate.
 #[expect(clippy::cast_precision_loss, reason = "an estimate for the length of pages")]
-fn estimated_rate_hz(stream: &StreamIndex, plan: &plan::Plan) -> f64 {
-    let rows: usize = plan.pieces.iter().map(|piece| piece.rows).sum();
-    let span_ns = stream.entries.first().zip(stream.entries.last()).map_or(0, |(first, last)| last.recv_ns.saturating_sub(first.recv_ns));
-    if span_ns > 0 { rows as f64 * 1e9 / span_ns as f64 } else { 0.0 }
+fn estimated_rate_hz(index: &Index, stream: &StreamIndex, rows: u64) -> Result<f64, StoreError> {
+    let Some(last) = stream.entries.len().checked_sub(1) else { return Ok(0.0) };
+    let mut window = Window::default();
+    let [first_ns, last_ns] = [index.entry(stream, &mut window, 0)?.recv_ns, index.entry(stream, &mut window, last)?.recv_ns];
+    let span_ns = last_ns.saturating_sub(first_ns);
+    Ok(if span_ns > 0 { rows as f64 * 1e9 / span_ns as f64 } else { 0.0 })
 }
 
 /// Makes the new folder's name durable, and those of the date and station folders, which may be new as well.
 fn sync_parents(disk: &Disk, folder: &Path) -> Result<(), StoreError> {
     folder.ancestors().skip(1).take(3).try_for_each(|above| disk.sync_dir(above))
 }
+
+#[cfg(test)]
+mod tests;

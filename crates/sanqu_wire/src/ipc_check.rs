@@ -5,6 +5,7 @@
 //! is one schema of supported columns and one batch whose every buffer lies within the payload.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use arrow_ipc::{Field, Message, MessageHeader, MetadataVersion, Precision, RecordBatch, Schema, TimeUnit, Type, root_as_message};
 use sanqu_model::{Quantity, RUN, SEQ, T, T_RECV};
@@ -35,6 +36,12 @@ struct Node {
 /// Checks that `payload` is an Arrow IPC stream of one schema and one batch of at least one row, that `t` comes first and
 /// every other column is a list of numbers or a number, and that no length in it leads outside of the payload.
 pub(crate) fn check_stream(payload: &[u8]) -> Result<(), WireError> {
+    let (columns, rest) = check_head(payload)?;
+    check_rest(payload, rest, &columns).map(|_| ())
+}
+
+/// Checks the schema that `payload` begins with. Returns its columns and where the batch begins.
+pub(crate) fn check_head(payload: &[u8]) -> Result<(Vec<Column>, usize), WireError> {
     if payload.len() > PAYLOAD_BYTES_MAX {
         return Err(WireError::PayloadTooLarge { bytes: payload.len(), bytes_max: PAYLOAD_BYTES_MAX });
     }
@@ -43,9 +50,20 @@ pub(crate) fn check_stream(payload: &[u8]) -> Result<(), WireError> {
     if message.bodyLength() != 0 {
         return Err(bad("the schema has a body"));
     }
-    let columns = check_schema(schema)?;
+    Ok((check_schema(schema)?, payload.len() - rest.len()))
+}
 
-    let (message, rest) = next_message(rest, "record batch")?;
+/// Where the values of a checked payload lie in it.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) rows: usize,
+    /// Of each column, exactly the bytes of its values.
+    pub(crate) values: Vec<Range<usize>>,
+}
+
+/// Checks the batch that begins at `from` and what follows it, for a schema that was checked.
+pub(crate) fn check_rest(payload: &[u8], from: usize, columns: &[Column]) -> Result<Places, WireError> {
+    let (message, rest) = next_message(payload.get(from..).unwrap_or_default(), "record batch")?;
     let batch = match message.header_type() {
         MessageHeader::RecordBatch => message.header_as_record_batch(),
         MessageHeader::DictionaryBatch => return Err(bad("dictionaries are not supported")),
@@ -53,10 +71,10 @@ pub(crate) fn check_stream(payload: &[u8]) -> Result<(), WireError> {
     };
     let batch = batch.ok_or_else(|| bad(format!("the schema is followed by a {:?}, not a record batch", message.header_type())))?;
     let body_bytes = length(message.bodyLength(), rest.len(), "body length")?;
-    check_batch(batch, &columns, body_bytes)?;
+    let places = check_batch(batch, columns, payload.len() - rest.len()..payload.len() - rest.len() + body_bytes)?;
 
     match rest.get(body_bytes..) {
-        None | Some([] | [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]) => Ok(()),
+        None | Some([] | [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]) => Ok(places),
         Some(more) => Err(bad(format!("{} bytes follow the first record batch; exactly one batch is allowed", more.len()))),
     }
 }
@@ -89,7 +107,7 @@ fn next_message<'a>(bytes: &'a [u8], what: &str) -> Result<(Message<'a>, &'a [u8
 }
 
 /// Elements of a list column (none for a plain number), and bits of one value.
-type Column = (Option<usize>, usize);
+pub(crate) type Column = (Option<usize>, usize);
 
 fn check_schema(schema: Schema<'_>) -> Result<Vec<Column>, WireError> {
     if !schema.endianness().equals_to_target_endianness() {
@@ -181,7 +199,8 @@ fn value_bits(field: Field<'_>) -> Result<usize, String> {
     bits.ok_or_else(|| format!("{:?} of an unsupported kind", field.type_type()))
 }
 
-fn check_batch(batch: RecordBatch<'_>, columns: &[Column], body_bytes: usize) -> Result<(), WireError> {
+/// * `body`: where the buffers are.
+fn check_batch(batch: RecordBatch<'_>, columns: &[Column], body: Range<usize>) -> Result<Places, WireError> {
     if batch.compression().is_some() {
         return Err(bad("compressed buffers are not supported"));
     }
@@ -203,7 +222,8 @@ fn check_batch(batch: RecordBatch<'_>, columns: &[Column], body_bytes: usize) ->
             expected.len()
         )));
     }
-    let mut buffers = buffers.iter();
+    let body_bytes = body.len();
+    let (mut buffers, mut values) = (buffers.iter(), Vec::with_capacity(columns.len()));
     for (index, (node, expected)) in nodes.iter().zip(&expected).enumerate() {
         let array = format!("array {index}");
         if length(node.length(), usize::MAX, &format!("{array}: length"))? != expected.length {
@@ -221,9 +241,12 @@ fn check_batch(batch: RecordBatch<'_>, columns: &[Column], body_bytes: usize) ->
             if bytes < needed {
                 return Err(bad(format!("{array} has {bytes} bytes of values, needs {needed}")));
             }
+            if part > 0 {
+                values.push(body.start + at..body.start + at + needed);
+            }
         }
     }
-    Ok(())
+    Ok(Places { rows, values })
 }
 
 fn column_nodes((elements, value_bits): Column, rows: usize) -> impl Iterator<Item = Node> {

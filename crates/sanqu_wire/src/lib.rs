@@ -12,6 +12,7 @@ mod header;
 mod ipc_check;
 pub mod ros1;
 mod rows;
+mod rows_reader;
 
 pub use chunks::{Stamp, picture_to_chunk, rows_to_chunk, text_to_chunk};
 pub use encoding::{ENCODING_ARROW, ENCODING_H264, ENCODING_H265, ENCODING_JPEG, ENCODING_JSON, ENCODING_PNG, ENCODING_ROS1};
@@ -19,3 +20,4 @@ pub use error::WireError;
 pub use header::{CLOCK_PTP, CLOCK_RECEIVER, CLOCK_ROBOT, CLOCK_UNKNOWN, FLAG_KEYFRAME, FLAG_LAST, HEADER_BYTES, SEQ_END, SampleHeader};
 pub use ipc_check::{COLUMN_NAME_BYTES_MAX, COLUMNS_MAX, IPC_METADATA_BYTES_MAX, ROW_VALUES_MAX};
 pub use rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, decode_rows, encode_rows, fixed_list};
+pub use rows_reader::{Rows, RowsReader};

@@ -138,4 +138,4 @@ fn bad_column(column: &str, expected: impl ToString, found: impl ToString) -> Wi
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,13 +2,16 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use mp4_atom::{Encode, Ftyp};
-use sanqu_wire::h264;
+use sanqu_wire::h264::{self, AccessUnit};
 
 use super::index::Track;
 use super::tables::SAMPLE_BYTES_MAX;
 use crate::StoreError;
 use crate::disk::{Disk, DiskFile};
 use crate::error::IoContext as _;
+
+/// Pictures are written together up to about this size.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// Where a picture went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Mp4Writer {
             keyframes: Vec::new(),
             chunks: Vec::new(),
         };
-        let file = BufWriter::new(disk.create(path)?);
+        let file = BufWriter::with_capacity(WRITE_BYTES, disk.create(path)?);
         let mut writer = Self { path: path.to_path_buf(), file, track, position: 0, failed: None };
         let mut head = encoded(path, &file_type())?;
         // Length 0 means "to the end of the file": it stays so if the index is never written.
@@ -93,28 +96,36 @@ impl Mp4Writer {
     /// sets that differ from the file's, a bidirectional slice, a keyframe without IDR slice, a time that does not
     /// follow. [`StoreError::Io`], after which every call gives [`StoreError::WriterFailed`].
     pub fn push(&mut self, access_unit: &[u8], pts: u64, keyframe: bool) -> Result<Placed, StoreError> {
-        let frame = self.track.sizes.len();
-        let path = &self.path;
-        let bad = |reason: String| StoreError::BadFrame { path: path.clone(), frame, reason };
-        let idr = h264::is_keyframe(access_unit);
-        if keyframe && !idr {
-            return Err(bad("called a keyframe, but it has no IDR slice".to_owned()));
+        let unit = AccessUnit::parse(access_unit).map_err(|e| self.bad(e.to_string()))?;
+        if keyframe && !unit.is_keyframe() {
+            return Err(self.bad("called a keyframe, but it has no IDR slice".to_owned()));
         }
-        if h264::has_b_slice(access_unit) {
-            return Err(bad("it has a bidirectional slice; only streams without B-frames can be stored".to_owned()));
+        self.push_unit(&unit, pts)
+    }
+
+    /// As [`push`](Self::push), for an access unit whose NAL units are found already.
+    pub(crate) fn push_unit(&mut self, unit: &AccessUnit<'_>, pts: u64) -> Result<Placed, StoreError> {
+        if unit.has_b_slice() {
+            return Err(self.bad("it has a bidirectional slice; only streams without B-frames can be stored".to_owned()));
         }
-        if h264::all_parameter_sets(access_unit).any(|set| !self.track.parameter_sets.iter().any(|known| known == set)) {
-            return Err(bad("its SPS or PPS differs from the file's; a new file must begin here".to_owned()));
+        if unit.parameter_sets().any(|set| !self.track.parameter_sets.iter().any(|known| known == set)) {
+            return Err(self.bad("its SPS or PPS differs from the file's; a new file must begin here".to_owned()));
         }
-        let sample = h264::to_avcc(access_unit).map_err(|e| bad(e.to_string()))?;
-        let Some(bytes) = u32::try_from(sample.len()).ok().filter(|_| sample.len() <= SAMPLE_BYTES_MAX) else {
-            return Err(bad(format!("{} bytes; at most {SAMPLE_BYTES_MAX} are allowed", sample.len())));
+        let sample_bytes: usize = unit.avcc_parts().map(<[u8]>::len).sum();
+        let Some(bytes) = u32::try_from(sample_bytes).ok().filter(|_| sample_bytes <= SAMPLE_BYTES_MAX) else {
+            return Err(self.bad(format!("{sample_bytes} bytes; at most {SAMPLE_BYTES_MAX} are allowed")));
         };
-        self.track.check_time(pts).map_err(bad)?;
+        self.track.check_time(pts).map_err(|reason| self.bad(reason))?;
         let offset = self.position;
-        self.write(&sample)?;
-        self.track.add(pts, bytes, offset, idr);
+        for part in unit.avcc_parts() {
+            self.write(part)?;
+        }
+        self.track.add(pts, bytes, offset, unit.is_keyframe());
         Ok(Placed { offset, bytes })
+    }
+
+    fn bad(&self, reason: String) -> StoreError {
+        StoreError::BadFrame { path: self.path.clone(), frame: self.track.sizes.len(), reason }
     }
 
     /// Number of pictures so far.

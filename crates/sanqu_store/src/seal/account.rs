@@ -25,6 +25,17 @@ pub(super) struct Evidence {
     pub(super) is_damaged: bool,
 }
 
+impl Evidence {
+    /// Notes rows that arrived with a header whose checksum holds, but cannot be read.
+    pub(super) fn add_unreadable(&mut self, rows: Range<u64>) {
+        match self.corrupt.last_mut() {
+            // A robot may send nothing else for hours.
+            Some(last) if last.is_trusted && last.rows.end == rows.start => last.rows.end = rows.end,
+            _ => self.corrupt.push(Corrupt { rows, is_trusted: true }),
+        }
+    }
+}
+
 /// A sample that cannot be read and the rows that its header claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Corrupt {

@@ -9,7 +9,7 @@ use mcap::records::MessageHeader;
 use crate::StoreError;
 use crate::disk::{Disk, DiskFile};
 use crate::error::IoContext;
-use crate::journal::{Entry, HEADER_SUFFIX};
+use crate::journal::{Contents, Entry, HEADER_SUFFIX, Index};
 
 /// Appended to a topic for the channel that says why each sample is here.
 const REASON_SUFFIX: &str = "#reason";
@@ -28,7 +28,9 @@ impl Unparsed {
     }
 
     /// Keeps a sample: payload, header bytes and reason in three channels, the n-th messages of which belong together.
-    pub(super) fn keep(&mut self, topic: &str, entry: &Entry, payload: &[u8], reason: &str) -> Result<(), StoreError> {
+    pub(super) fn keep(&mut self, topic: &str, index: &Index, entry: &Entry, reason: &str) -> Result<(), StoreError> {
+        let (mut payload, attachment, name) = (Vec::new(), index.attachment(entry)?, index.encoding(entry));
+        index.payload(entry, &mut payload)?;
         let path = self.path.clone();
         let bad = |e: mcap::McapError| write_error(&path, e);
         if self.writer.is_none() {
@@ -37,11 +39,11 @@ impl Unparsed {
             self.writer = Some(options.create(BufWriter::new(file)).map_err(bad)?);
         }
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        let meta = BTreeMap::from([("encoding".to_owned(), entry.encoding.to_string())]);
+        let meta = BTreeMap::from([("encoding".to_owned(), name.to_owned())]);
         let header = format!("{topic}{HEADER_SUFFIX}");
         let why = format!("{topic}{REASON_SUFFIX}");
         let parts: [(&str, &str, &[u8]); 3] =
-            [(&header, "sanqu-header", &entry.attachment), (&why, "text", reason.as_bytes()), (topic, &entry.encoding, payload)];
+            [(&header, "sanqu-header", &attachment), (&why, "text", reason.as_bytes()), (topic, name, &payload)];
         for (topic, encoding, data) in parts {
             let channel_id = writer.add_channel(0, topic, encoding, &meta).map_err(bad)?;
             let (log_time, publish_time) = (entry.recv_ns.cast_unsigned(), entry.publish_ns.cast_unsigned());
@@ -63,13 +65,12 @@ impl Unparsed {
 
     /// Reads the file back and compares the number of samples.
     pub(super) fn compare(path: &Path, count: u64) -> Result<(), StoreError> {
-        let index = crate::journal::Index::read(&[path.to_path_buf()])?;
-        let streams: usize = index.streams.values().map(|stream| stream.entries.len()).sum();
-        let found = streams + index.strangers.iter().filter(|(topic, _)| !topic.contains('#')).count();
-        if index.damage == Default::default() && found as u64 == count {
+        let contents = Contents::read(path)?;
+        let found: u64 = contents.topics.values().map(|(samples, _)| samples).sum();
+        if contents.damage == Default::default() && found == count {
             return Ok(());
         }
-        Err(StoreError::ReadBack { path: path.to_path_buf(), reason: format!("{found} samples instead of {count}, {:?}", index.damage) })
+        Err(StoreError::ReadBack { path: path.to_path_buf(), reason: format!("{found} samples instead of {count}, {:?}", contents.damage) })
     }
 }
 

@@ -1,15 +1,16 @@
 //! From rows of lists, as they travel, to one column for each element, as they are stored.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+use arrow_array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, TimestampNanosecondArray,
+    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeListArray, PrimitiveArray, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sanqu_model::{Quantity, RUN, SEQ, T, T_RECV, ValueType};
+use sanqu_wire::Rows;
 
 use crate::episode::{META_ELEMENT, META_QUANTITY};
 
@@ -57,46 +58,119 @@ fn column_names(quantities: &[Quantity]) -> Vec<String> {
         .unwrap_or_else(|| (0..quantities.iter().map(|q| q.elements.len()).sum()).map(|column| format!("{column}.value")).collect())
 }
 
-/// Transposes a chunk's batch into the stored form.
-pub(super) fn transpose(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let leading = leading_fields().len();
-    let mut columns: Vec<ArrayRef> = batch.columns()[..leading].to_vec();
-    for column in &batch.columns()[leading..] {
-        match column.as_fixed_size_list_opt() {
-            Some(list) => elements(list, &mut columns)?,
-            None => columns.push(Arc::clone(column)),
+/// The leading columns of rows that are collected.
+#[derive(Debug, Default)]
+pub(super) struct Leading {
+    t_ns: Vec<i64>,
+    t_recv_ns: Vec<i64>,
+    seq: Vec<u64>,
+    run: Vec<u32>,
+}
+
+impl Leading {
+    pub(super) fn rows(&self) -> usize {
+        self.run.len()
+    }
+
+    /// Adds consecutive rows of one sample.
+    pub(super) fn push(&mut self, t_ns: impl Iterator<Item = i64>, recv_ns: i64, (run, first_seq): (u32, u64)) {
+        self.t_ns.extend(t_ns);
+        let rows = self.t_ns.len() - self.run.len();
+        self.t_recv_ns.extend(std::iter::repeat_n(recv_ns, rows));
+        self.seq.extend((first_seq..).take(rows));
+        self.run.extend(std::iter::repeat_n(run, rows));
+    }
+
+    /// Takes the columns out.
+    pub(super) fn finish(&mut self) -> Vec<ArrayRef> {
+        let Self { t_ns, t_recv_ns, seq, run } = std::mem::take(self);
+        let time = |values: Vec<i64>| Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC"));
+        vec![time(t_ns), time(t_recv_ns), Arc::new(UInt64Array::from(seq)), Arc::new(UInt32Array::from(run))]
+    }
+}
+
+macro_rules! values {
+    ($($name:ident($native:ty, $array:ident)),*) => {
+        /// One column of values that are collected.
+        #[derive(Debug)]
+        enum Values {
+            $($name(Vec<$native>),)*
+            Bool(Vec<bool>),
+        }
+
+        impl Values {
+            fn new(value_type: ValueType) -> Self {
+                match value_type {
+                    $(ValueType::$name => Self::$name(Vec::new()),)*
+                    ValueType::Bool => Self::Bool(Vec::new()),
+                }
+            }
+
+            /// Adds one element of each row. `bytes` are the values of all elements, row by row.
+            fn extend(&mut self, bytes: &[u8], element: usize, width: usize, rows: Range<usize>) {
+                let cells = || rows.clone().map(|row| row * width + element);
+                match self {
+                    $(Self::$name(values) => {
+                        let (natives, _) = bytes.as_chunks();
+                        values.extend(cells().filter_map(|at| natives.get(at)).map(|cell| <$native>::from_le_bytes(*cell)));
+                    })*
+                    Self::Bool(values) => {
+                        values.extend(cells().filter_map(|at| Some(bytes.get(at / 8)? >> (at % 8) & 1 == 1)));
+                    }
+                }
+            }
+
+            fn finish(self) -> ArrayRef {
+                match self {
+                    $(Self::$name(values) => Arc::new($array::from(values)),)*
+                    Self::Bool(values) => Arc::new(BooleanArray::from(values)),
+                }
+            }
+        }
+    };
+}
+
+values! {
+    F64(f64, Float64Array), F32(f32, Float32Array),
+    U8(u8, UInt8Array), U16(u16, UInt16Array), U32(u32, UInt32Array), U64(u64, UInt64Array),
+    I8(i8, Int8Array), I16(i16, Int16Array), I32(i32, Int32Array), I64(i64, Int64Array)
+}
+
+/// Collects rows of lists as one column for each element.
+#[derive(Debug)]
+pub(super) struct Transposed {
+    /// Type and number of elements of each quantity.
+    quantities: Vec<(ValueType, usize)>,
+    columns: Vec<Values>,
+}
+
+impl Transposed {
+    pub(super) fn new(quantities: &[Quantity]) -> Self {
+        let quantities: Vec<_> = quantities.iter().map(|quantity| (quantity.value_type, quantity.elements.len())).collect();
+        let columns = Self::empty(&quantities);
+        Self { quantities, columns }
+    }
+
+    fn empty(quantities: &[(ValueType, usize)]) -> Vec<Values> {
+        quantities.iter().flat_map(|(value_type, elements)| (0..*elements).map(|_| Values::new(*value_type))).collect()
+    }
+
+    /// Adds some rows of a payload of the quantities that it was made for.
+    pub(super) fn push(&mut self, payload: &Rows<'_>, rows: Range<usize>) {
+        let mut columns = self.columns.iter_mut();
+        for (quantity, (_, width)) in self.quantities.iter().enumerate() {
+            let values = payload.values(quantity);
+            for (element, column) in columns.by_ref().take(*width).enumerate() {
+                column.extend(values, element, *width, rows.clone());
+            }
         }
     }
-    RecordBatch::try_new(Arc::clone(schema), columns)
-}
 
-fn elements(list: &FixedSizeListArray, columns: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-    let width = usize::try_from(list.value_length()).unwrap_or(0);
-    let values = list.values();
-    let value_type = ValueType::from_arrow(values.data_type())
-        .ok_or_else(|| ArrowError::SchemaError(format!("elements of type {} are not stored", values.data_type())))?;
-    columns.extend((0..width).map(|element| match value_type {
-        ValueType::F64 => strided::<Float64Type>(values, element, width),
-        ValueType::F32 => strided::<Float32Type>(values, element, width),
-        ValueType::U8 => strided::<UInt8Type>(values, element, width),
-        ValueType::U16 => strided::<UInt16Type>(values, element, width),
-        ValueType::U32 => strided::<UInt32Type>(values, element, width),
-        ValueType::U64 => strided::<UInt64Type>(values, element, width),
-        ValueType::I8 => strided::<Int8Type>(values, element, width),
-        ValueType::I16 => strided::<Int16Type>(values, element, width),
-        ValueType::I32 => strided::<Int32Type>(values, element, width),
-        ValueType::I64 => strided::<Int64Type>(values, element, width),
-        ValueType::Bool => {
-            let bits = values.as_boolean();
-            Arc::new(BooleanArray::from_iter((element..bits.len()).step_by(width).map(|i| Some(bits.value(i))))) as ArrayRef
-        }
-    }));
-    Ok(())
-}
-
-fn strided<P: ArrowPrimitiveType>(values: &ArrayRef, element: usize, width: usize) -> ArrayRef {
-    let values = values.as_primitive::<P>().values();
-    Arc::new(PrimitiveArray::<P>::from_iter_values(values.iter().skip(element).step_by(width).copied()))
+    /// Takes the columns out.
+    pub(super) fn finish(&mut self) -> Vec<ArrayRef> {
+        let columns = std::mem::replace(&mut self.columns, Self::empty(&self.quantities));
+        columns.into_iter().map(Values::finish).collect()
+    }
 }
 
 #[cfg(test)]

@@ -71,9 +71,9 @@ impl Form {
 }
 
 impl ParameterSets {
-    /// Whether an access unit brings parameter sets of another picture format.
-    pub(super) fn differ(&self, access_unit: &[u8]) -> bool {
-        h264::all_parameter_sets(access_unit).any(|set| set != self.sps && set != self.pps)
+    /// Whether the SPS and PPS of an access unit are of another picture format.
+    pub(super) fn differ<'a>(&self, mut found: impl Iterator<Item = &'a [u8]>) -> bool {
+        found.any(|set| set != self.sps && set != self.pps)
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn check_payload(form: &Form, payload: &[u8]) -> Result<usize, String
             if h264::has_b_slice(payload) {
                 return Err("it has a bidirectional slice; only streams without B-frames can be stored".to_owned());
             }
-            if sets.differ(payload) {
+            if sets.differ(h264::all_parameter_sets(payload)) {
                 return Err("its parameter sets differ from the stream's first: one MP4 holds one picture format".to_owned());
             }
             Ok(1)

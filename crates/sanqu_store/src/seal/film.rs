@@ -5,18 +5,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
-use sanqu_model::VIDEO_DATA;
-use sanqu_wire::h264;
+use sanqu_wire::h264::{self, AccessUnit};
 
-use super::columns::leading_fields;
+use super::columns::{Leading, leading_fields};
 use super::content::ParameterSets;
+use super::piece::Piece;
 use super::stats::Stats;
 use super::table::{Digest, Table};
-use super::write::{Source, chunk};
+use super::write::Source;
 use crate::StoreError;
 use crate::error::IoContext;
 use crate::mp4::{Mp4Reader, Mp4Writer};
@@ -34,9 +32,6 @@ pub(crate) const PTS_NS: &str = "pts_ns";
 pub(crate) const KEYFRAME: &str = "keyframe";
 pub(crate) const BYTES: &str = "bytes";
 pub(crate) const OFFSET: &str = "offset";
-
-/// Frames that are written to the table together.
-const BATCH_FRAMES: usize = 1024;
 
 /// What must be read back.
 #[derive(Debug)]
@@ -62,39 +57,53 @@ fn schema() -> SchemaRef {
 pub(super) fn write(source: &Source<'_>, sets: &ParameterSets, mp4: &Path, parquet: &Path, stats: &mut Stats) -> Result<Film, StoreError> {
     let size = h264::parse_sps(&sets.sps).map_err(|e| StoreError::damaged(mp4, e))?;
     let mut writer = Mp4Writer::create_on(source.disk, mp4, [size.width, size.height], [&sets.sps, &sets.pps], TIMESCALE)?;
-    let schema = schema();
-    let mut table = Table::create(source.disk, parquet, &schema, source.rate_hz)?;
-    let (mut clock, mut pictures, mut waiting) = (FilmClock::default(), crc32fast::Hasher::new(), Vec::new());
-    for piece in &source.plan.pieces {
-        let chunk = chunk(source, piece)?;
-        stats.add(&chunk);
-        let Some(data) = chunk.batch().column_by_name(VIDEO_DATA) else { continue };
-        let access_unit = data.as_binary::<i32>().value(0);
-        let keyframe = h264::is_keyframe(access_unit);
-        let pts_ns = clock.step(chunk.t_ns()[0]);
-        let placed = writer.push(access_unit, (pts_ns / NS_PER_TICK).cast_unsigned(), keyframe)?;
-        let sample = h264::to_avcc(access_unit).map_err(|e| StoreError::damaged(mp4, e))?;
-        hash_picture(&mut pictures, pts_ns, keyframe, &sample);
-        let mut columns: Vec<ArrayRef> = chunk.batch().columns()[..leading_fields().len()].to_vec();
-        columns.push(Arc::new(Int64Array::from(vec![pts_ns])));
-        columns.push(Arc::new(BooleanArray::from(vec![keyframe])));
-        columns.push(Arc::new(UInt64Array::from(vec![u64::from(placed.bytes)])));
-        columns.push(Arc::new(UInt64Array::from(vec![placed.offset])));
-        waiting.push(RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|e| StoreError::damaged(parquet, e))?);
-        if waiting.len() >= BATCH_FRAMES {
-            write_waiting(&mut table, &schema, &mut waiting, parquet)?;
+    let mut table = Table::create(source.disk, parquet, &schema(), source.rate_hz)?;
+    let (mut clock, mut pictures, mut frames) = (FilmClock::default(), crc32fast::Hasher::new(), Frames::default());
+    let mut samples = source.samples()?;
+    while let Some(sample) = samples.next()? {
+        let Piece { run, seq, .. } = sample.piece;
+        let recv_ns = sample.entry.recv_ns;
+        stats.add(run, recv_ns, std::iter::once(sample.t_ns));
+        let unit = AccessUnit::parse(sample.payload).map_err(|e| source.changed(&sample, e))?;
+        let (keyframe, pts_ns) = (unit.is_keyframe(), clock.step(sample.t_ns));
+        let placed = writer.push_unit(&unit, (pts_ns / NS_PER_TICK).cast_unsigned())?;
+        hash_picture(&mut pictures, pts_ns, keyframe, placed.bytes, unit.avcc_parts());
+        frames.leading.push(std::iter::once(sample.t_ns), recv_ns, (run, seq));
+        frames.pts_ns.push(pts_ns);
+        frames.keyframe.push(keyframe);
+        frames.bytes.push(u64::from(placed.bytes));
+        frames.offset.push(placed.offset);
+        if frames.leading.rows() >= table.page_rows() {
+            table.write_columns(frames.finish().into_iter())?;
         }
     }
-    write_waiting(&mut table, &schema, &mut waiting, parquet)?;
+    if frames.leading.rows() > 0 {
+        table.write_columns(frames.finish().into_iter())?;
+    }
     let count = writer.len();
     writer.finish()?;
     Ok(Film { frames: table.finish()?, pictures: pictures.finalize(), count, moved: clock.moved })
 }
 
-fn write_waiting(table: &mut Table, schema: &SchemaRef, waiting: &mut Vec<RecordBatch>, path: &Path) -> Result<(), StoreError> {
-    let batch = concat_batches(schema, waiting.iter()).map_err(|e| StoreError::damaged(path, e))?;
-    waiting.clear();
-    table.write(&batch)
+/// Rows of the frame table that are collected.
+#[derive(Debug, Default)]
+struct Frames {
+    leading: Leading,
+    pts_ns: Vec<i64>,
+    keyframe: Vec<bool>,
+    bytes: Vec<u64>,
+    offset: Vec<u64>,
+}
+
+impl Frames {
+    /// Takes the columns out.
+    fn finish(&mut self) -> Vec<ArrayRef> {
+        let Self { mut leading, pts_ns, keyframe, bytes, offset } = std::mem::take(self);
+        let mut columns = leading.finish();
+        let (pts_ns, keyframe) = (Arc::new(Int64Array::from(pts_ns)), Arc::new(BooleanArray::from(keyframe)));
+        columns.extend([pts_ns as ArrayRef, keyframe, Arc::new(UInt64Array::from(bytes)), Arc::new(UInt64Array::from(offset))]);
+        columns
+    }
 }
 
 impl Film {
@@ -112,17 +121,17 @@ impl Film {
         for sample in reader.samples() {
             bytes.resize(sample.bytes as usize, 0);
             file.read_exact_at(&mut bytes, sample.offset).at("read", mp4)?;
-            hash_picture(&mut pictures, sample.pts * NS_PER_TICK, sample.keyframe, &bytes);
+            hash_picture(&mut pictures, sample.pts * NS_PER_TICK, sample.keyframe, sample.bytes, std::iter::once(bytes.as_slice()));
         }
         if pictures.finalize() != self.pictures { Err(differs("other pictures or times".to_owned())) } else { Ok(()) }
     }
 }
 
-fn hash_picture(hasher: &mut crc32fast::Hasher, pts_ns: i64, keyframe: bool, sample: &[u8]) {
-    hasher.update(&(sample.len() as u64).to_le_bytes());
+fn hash_picture<'a>(hasher: &mut crc32fast::Hasher, pts_ns: i64, keyframe: bool, bytes: u32, parts: impl Iterator<Item = &'a [u8]>) {
+    hasher.update(&bytes.to_le_bytes());
     hasher.update(&pts_ns.to_le_bytes());
     hasher.update(&[u8::from(keyframe)]);
-    hasher.update(sample);
+    parts.for_each(|part| hasher.update(part));
 }
 
 /// Presentation times from capture times: the same steps, rounded down to ticks, always advancing.

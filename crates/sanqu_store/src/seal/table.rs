@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -16,20 +16,22 @@ use crate::error::IoContext;
 use crate::{StoreError, episode};
 
 const CREATED_BY: &str = "sanqu_store format 1";
-/// Pages of about this long, so that a seek reads little.
-const PAGE_SECS: f64 = 1.0;
-/// Row groups of about this long.
-const GROUP_SECS: f64 = 60.0;
+/// Pages of about this long: long enough that hundreds of columns do not drown in page headers, short enough that a seek
+/// reads little (docs/adr/0010).
+const PAGE_SECS: f64 = 5.0;
+/// Row groups of about a minute.
+const PAGES_A_GROUP: usize = 12;
 const PAGE_ROWS_MIN: f64 = 32.0;
 const PAGE_ROWS_MAX: f64 = 20_000.0;
 /// Pictures make row groups large: they are closed at this size.
-const GROUP_BYTES_MAX: usize = 128 << 20;
+const GROUP_BYTES_MAX: usize = 64 << 20;
 
 /// A Parquet file that is being written.
 pub(super) struct Table {
     path: PathBuf,
     writer: ArrowWriter<DiskFile>,
     digest: Digest,
+    page_rows: usize,
 }
 
 /// Checksums of every column's values, independent of how they are cut into batches and pages.
@@ -43,9 +45,22 @@ pub(super) struct Digest {
 impl Table {
     /// Creates the file. `rate_hz` sets the length of pages and row groups; 0 when there is no fixed rate.
     pub(super) fn create(disk: &Disk, path: &Path, schema: &SchemaRef, rate_hz: f64) -> Result<Self, StoreError> {
-        let file = disk.create(path)?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties(schema, rate_hz))).map_err(|e| write_error(path, e))?;
-        Ok(Self { path: path.to_path_buf(), writer, digest: Digest::new(schema) })
+        let (file, page_rows) = (disk.create(path)?, page_rows(rate_hz));
+        let writer =
+            ArrowWriter::try_new(file, Arc::clone(schema), Some(properties(schema, page_rows))).map_err(|e| write_error(path, e))?;
+        Ok(Self { path: path.to_path_buf(), writer, digest: Digest::new(schema), page_rows })
+    }
+
+    /// Rows that one page holds; best written in batches of so many.
+    pub(super) fn page_rows(&self) -> usize {
+        self.page_rows
+    }
+
+    /// Writes rows, given as all their columns.
+    pub(super) fn write_columns(&mut self, columns: impl Iterator<Item = ArrayRef>) -> Result<(), StoreError> {
+        let schema = Arc::clone(&self.digest.schema);
+        let batch = RecordBatch::try_new(schema, columns.collect()).map_err(|e| StoreError::damaged(&self.path, e))?;
+        self.write(&batch)
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -78,10 +93,13 @@ fn write_error(path: &Path, error: parquet::errors::ParquetError) -> StoreError 
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive range")]
-fn properties(schema: &SchemaRef, rate_hz: f64) -> WriterProperties {
+fn page_rows(rate_hz: f64) -> usize {
     let rate_hz = if rate_hz.is_finite() && rate_hz > 0.0 { rate_hz } else { PAGE_ROWS_MIN };
-    let page_rows = (rate_hz * PAGE_SECS).clamp(PAGE_ROWS_MIN, PAGE_ROWS_MAX) as usize;
-    let group_rows = page_rows * (GROUP_SECS / PAGE_SECS) as usize;
+    (rate_hz * PAGE_SECS).clamp(PAGE_ROWS_MIN, PAGE_ROWS_MAX) as usize
+}
+
+fn properties(schema: &SchemaRef, page_rows: usize) -> WriterProperties {
+    let group_rows = page_rows.saturating_mul(PAGES_A_GROUP);
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -95,10 +113,18 @@ fn properties(schema: &SchemaRef, rate_hz: f64) -> WriterProperties {
         let encoding = match field.data_type() {
             DataType::Float64 | DataType::Float32 => Encoding::BYTE_STREAM_SPLIT,
             DataType::Timestamp(..) | DataType::UInt64 | DataType::Int64 => Encoding::DELTA_BINARY_PACKED,
+            // Codes that hardly ever change are next to nothing after zstd, also without a dictionary.
+            whole if whole.is_integer() => Encoding::PLAIN,
             DataType::Binary => Encoding::PLAIN,
             _ => continue,
         };
-        properties = properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column.clone(), encoding);
+        // Where in time a page lies is what seeks ask for; of values it is enough to know it by the minute.
+        let by_page = matches!(encoding, Encoding::DELTA_BINARY_PACKED);
+        let statistics = if by_page { EnabledStatistics::Page } else { EnabledStatistics::Chunk };
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column.clone(), encoding)
+            .set_column_statistics_enabled(column.clone(), statistics);
         if field.data_type() == &DataType::Binary {
             // Pictures are compressed already, and their smallest and largest bytes say nothing.
             properties = properties

@@ -3,106 +3,191 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::ArrayRef;
+use arrow_array::builder::{BinaryBuilder, BooleanBuilder, StringBuilder};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
-use sanqu_model::{Chunk, StreamKey, VIDEO_DATA, VIDEO_KEYFRAME};
-use sanqu_wire::{SampleHeader, Stamp, decode_rows, picture_to_chunk, rows_to_chunk, text_to_chunk};
+use sanqu_model::{Quantity, StreamKey, VIDEO_DATA, VIDEO_KEYFRAME};
+use sanqu_wire::RowsReader;
 
-use super::columns::{leading_fields, stored_schema, transpose};
+use super::columns::{Leading, Transposed, leading_fields, stored_schema};
 use super::content::Form;
-use super::plan::{Piece, Plan};
+use super::piece::Piece;
+use super::plan::Plan;
 use super::stats::Stats;
 use super::table::{Digest, Table};
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::journal::{Index, StreamIndex};
+use crate::journal::{Entry, Index, Merge, StreamIndex, Window};
 
-/// Rows that are transposed and written together.
-const BATCH_ROWS: usize = 4096;
-/// Pictures are written together up to this size.
-const BATCH_BYTES: usize = 16 << 20;
+/// Pictures and texts are written together up to this size.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// A stream whose samples are to be written.
 pub(super) struct Source<'a> {
     pub(super) disk: &'a Disk,
     pub(super) index: &'a Index,
-    pub(super) key: &'a Arc<StreamKey>,
+    pub(super) key: &'a StreamKey,
     pub(super) stream: &'a StreamIndex,
     pub(super) plan: &'a Plan,
     /// Rows a second, for the length of pages; 0 when unknown.
     pub(super) rate_hz: f64,
 }
 
-/// Columns of a stream that is kept in one Parquet file.
-fn schema(source: &Source<'_>) -> SchemaRef {
-    let mut fields = leading_fields();
-    match &source.plan.form {
-        Form::Rows(layout) => return stored_schema(&layout.stored),
-        Form::Text => fields.push(Field::new(VIDEO_DATA, DataType::Utf8, false)),
-        Form::Bytes | Form::Video(_) => {
-            if source.key.stream.kind().is_picture() {
-                fields.push(Field::new(VIDEO_KEYFRAME, DataType::Boolean, false));
-            }
-            fields.push(Field::new(VIDEO_DATA, DataType::Binary, false));
-        }
+impl<'a> Source<'a> {
+    /// The samples that are kept, by run and sequence.
+    pub(super) fn samples(&self) -> Result<Samples<'a>, StoreError> {
+        let (pieces, window) = (self.plan.pieces.iter(&self.plan.scratch)?, Window::default());
+        Ok(Samples { index: self.index, stream: self.stream, pieces, window, payload: Vec::new() })
     }
-    Arc::new(Schema::new(fields))
+
+    /// The first pass has read the same bytes without an error.
+    pub(super) fn changed(&self, sample: &Sample<'_>, reason: impl std::fmt::Display) -> StoreError {
+        let reason = format!("sample {} of {} changed while it was sealed: {reason}", sample.piece.entry, self.key);
+        StoreError::ReadBack { path: self.index.path(&sample.entry).to_path_buf(), reason }
+    }
+}
+
+/// See [`Source::samples`].
+pub(super) struct Samples<'a> {
+    index: &'a Index,
+    stream: &'a StreamIndex,
+    pieces: Merge<'a, Piece>,
+    window: Window<Entry>,
+    payload: Vec<u8>,
+}
+
+/// A sample of which rows are stored.
+pub(super) struct Sample<'s> {
+    pub(super) piece: Piece,
+    pub(super) entry: Entry,
+    pub(super) payload: &'s [u8],
+    /// Whether the header says that decoding can begin here; samples without a header are believed to be so.
+    pub(super) keyframe: bool,
+    /// Capture time of the first row, ns. Where nobody said it, the journal has the receive time.
+    pub(super) t_ns: i64,
+}
+
+impl Samples<'_> {
+    pub(super) fn next(&mut self) -> Result<Option<Sample<'_>>, StoreError> {
+        let Some(piece) = self.pieces.next()? else { return Ok(None) };
+        let entry = self.index.entry(self.stream, &mut self.window, piece.entry)?;
+        self.index.payload(&entry, &mut self.payload)?;
+        let header = self.index.header(&entry)?;
+        let (keyframe, t_ns) = (header.is_none_or(|h| h.keyframe()), header.map_or(entry.publish_ns, |h| h.capture_ns));
+        Ok(Some(Sample { piece, entry, payload: &self.payload, keyframe, t_ns }))
+    }
 }
 
 /// Writes everything but video: one Parquet file.
 pub(super) fn write_table(source: &Source<'_>, path: &Path, stats: &mut Stats) -> Result<Digest, StoreError> {
-    let schema = schema(source);
-    let mut table = Table::create(source.disk, path, &schema, source.rate_hz)?;
-    let (mut waiting, mut rows, mut bytes) = (Vec::new(), 0, 0);
-    for piece in &source.plan.pieces {
-        let chunk = chunk(source, piece)?;
-        stats.add(&chunk);
-        rows += chunk.rows();
-        bytes += source.stream.entries[piece.entry].payload_bytes;
-        waiting.push(chunk.batch().clone());
-        if rows >= BATCH_ROWS || bytes >= BATCH_BYTES {
-            write_waiting(&mut table, &schema, &mut waiting, path)?;
-            (rows, bytes) = (0, 0);
+    match &source.plan.form {
+        Form::Rows(layout) => write_rows(source, &layout.payload, &layout.stored, path, stats),
+        Form::Text | Form::Bytes | Form::Video(_) => write_payloads(source, path, stats),
+    }
+}
+
+/// Rows of quantities.
+///
+/// * `quantities`: as the payloads have them.
+fn write_rows(
+    source: &Source<'_>,
+    quantities: &[Quantity],
+    stored: &[Quantity],
+    path: &Path,
+    stats: &mut Stats,
+) -> Result<Digest, StoreError> {
+    let mut table = Table::create(source.disk, path, &stored_schema(stored), source.rate_hz)?;
+    let (mut leading, mut values) = (Leading::default(), Transposed::new(quantities));
+    let (mut reader, mut fitting, mut samples) = (RowsReader::default(), None, source.samples()?);
+    while let Some(sample) = samples.next()? {
+        let Piece { run, seq, skip, rows: count, .. } = sample.piece;
+        let rows = reader.read(sample.payload).map_err(|e| source.changed(&sample, e))?;
+        if fitting.as_ref().is_none_or(|known| !Arc::ptr_eq(known, rows.quantities())) {
+            if rows.quantities()[..] != *quantities {
+                return Err(source.changed(&sample, "it has other columns"));
+            }
+            fitting = Some(Arc::clone(rows.quantities()));
+        }
+        let (skip, count) = (skip as usize, count as usize);
+        if rows.rows() < skip + count {
+            return Err(source.changed(&sample, format!("it has {} rows", rows.rows())));
+        }
+        let t_ns = || rows.t_ns().skip(skip).take(count);
+        stats.add(run, sample.entry.recv_ns, t_ns());
+        leading.push(t_ns(), sample.entry.recv_ns, (run, seq));
+        values.push(&rows, skip..skip + count);
+        if leading.rows() >= table.page_rows() {
+            table.write_columns(leading.finish().into_iter().chain(values.finish()))?;
         }
     }
-    write_waiting(&mut table, &schema, &mut waiting, path)?;
+    if leading.rows() > 0 {
+        table.write_columns(leading.finish().into_iter().chain(values.finish()))?;
+    }
     table.finish()
 }
 
-fn write_waiting(table: &mut Table, schema: &SchemaRef, waiting: &mut Vec<RecordBatch>, path: &Path) -> Result<(), StoreError> {
-    let Some(first) = waiting.first() else { return Ok(()) };
-    let batch = concat_batches(&first.schema(), waiting.iter())
-        .and_then(|rows| transpose(&rows, schema))
-        .map_err(|e| StoreError::damaged(path, e))?;
-    waiting.clear();
-    table.write(&batch)
+/// One row a payload, with the payload in it.
+enum Own {
+    Text(StringBuilder),
+    Picture(BooleanBuilder, BinaryBuilder),
+    Bytes(BinaryBuilder),
 }
 
-/// Decodes the rows of a piece.
-pub(super) fn chunk(source: &Source<'_>, piece: &Piece) -> Result<Chunk, StoreError> {
-    let entry = &source.stream.entries[piece.entry];
-    let payload = source.index.payload(entry)?;
-    let header = SampleHeader::decode(&entry.attachment).ok();
-    // Without a header nobody said when it was captured: the journal has the receive time there.
-    let t_ns = header.map_or(entry.publish_ns, |h| h.capture_ns);
-    let stamp = Stamp { recv_ns: entry.recv_ns, run: piece.run, first_seq: piece.seq };
-    let chunk = match &source.plan.form {
-        Form::Rows(_) => decode_rows(&payload).and_then(|rows| rows_to_chunk(source.key, &rows.slice(piece.skip, piece.rows), stamp)),
-        Form::Text => text_to_chunk(source.key, &payload, t_ns, stamp),
-        Form::Bytes | Form::Video(_) => picture_to_chunk(source.key, &payload, t_ns, header.is_none_or(|h| h.keyframe()), stamp),
-    };
-    // The first pass has read the same bytes without an error.
-    let changed = |e: &dyn std::fmt::Display| {
-        let reason = format!("sample {} of {} changed while it was sealed: {e}", piece.entry, source.key);
-        StoreError::ReadBack { path: source.index.path(entry).to_path_buf(), reason }
-    };
-    let chunk = chunk.map_err(|e| changed(&e))?;
-    if source.key.stream.kind().is_picture() || !matches!(source.plan.form, Form::Bytes) {
-        return Ok(chunk);
+impl Own {
+    fn of(source: &Source<'_>) -> Self {
+        match &source.plan.form {
+            Form::Text => Self::Text(StringBuilder::new()),
+            _ if source.key.stream.kind().is_picture() => Self::Picture(BooleanBuilder::new(), BinaryBuilder::new()),
+            _ => Self::Bytes(BinaryBuilder::new()),
+        }
     }
-    // A message that is no picture has no keyframes.
-    let columns: Vec<usize> = (0..chunk.batch().num_columns()).filter(|i| *i != leading_fields().len()).collect();
-    let batch = chunk.batch().project(&columns).map_err(|e| changed(&e))?;
-    Ok(Chunk::new(Arc::clone(source.key), batch)?)
+
+    fn schema(&self) -> SchemaRef {
+        let mut fields = leading_fields();
+        fields.extend(matches!(self, Self::Picture(..)).then(|| Field::new(VIDEO_KEYFRAME, DataType::Boolean, false)));
+        let data_type = if matches!(self, Self::Text(_)) { DataType::Utf8 } else { DataType::Binary };
+        fields.push(Field::new(VIDEO_DATA, data_type, false));
+        Arc::new(Schema::new(fields))
+    }
+
+    fn push(&mut self, sample: &Sample<'_>) -> Result<(), std::str::Utf8Error> {
+        match self {
+            Self::Text(texts) => texts.append_value(std::str::from_utf8(sample.payload)?),
+            Self::Picture(keyframes, pictures) => {
+                keyframes.append_value(sample.keyframe);
+                pictures.append_value(sample.payload);
+            }
+            Self::Bytes(payloads) => payloads.append_value(sample.payload),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Vec<ArrayRef> {
+        match self {
+            Self::Text(texts) => vec![Arc::new(texts.finish())],
+            Self::Picture(keyframes, pictures) => vec![Arc::new(keyframes.finish()), Arc::new(pictures.finish())],
+            Self::Bytes(payloads) => vec![Arc::new(payloads.finish())],
+        }
+    }
+}
+
+fn write_payloads(source: &Source<'_>, path: &Path, stats: &mut Stats) -> Result<Digest, StoreError> {
+    let (mut leading, mut own, mut bytes) = (Leading::default(), Own::of(source), 0);
+    let mut table = Table::create(source.disk, path, &own.schema(), source.rate_hz)?;
+    let mut samples = source.samples()?;
+    while let Some(sample) = samples.next()? {
+        let Piece { run, seq, .. } = sample.piece;
+        own.push(&sample).map_err(|e| source.changed(&sample, e))?;
+        stats.add(run, sample.entry.recv_ns, std::iter::once(sample.t_ns));
+        leading.push(std::iter::once(sample.t_ns), sample.entry.recv_ns, (run, seq));
+        bytes += sample.payload.len();
+        if leading.rows() >= table.page_rows() || bytes >= BATCH_BYTES {
+            table.write_columns(leading.finish().into_iter().chain(own.finish()))?;
+            bytes = 0;
+        }
+    }
+    if leading.rows() > 0 {
+        table.write_columns(leading.finish().into_iter().chain(own.finish()))?;
+    }
+    table.finish()
 }

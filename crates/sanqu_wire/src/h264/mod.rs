@@ -5,10 +5,12 @@
 
 mod bits;
 mod sps;
+mod unit;
 
 use crate::WireError;
 use bits::BitReader;
 pub use sps::{SPS_BYTES_MAX, Sps, parse_sps};
+pub use unit::AccessUnit;
 
 const NAL_SLICE: u8 = 1;
 const NAL_IDR: u8 = 5;
@@ -65,12 +67,17 @@ pub fn is_keyframe(access_unit: &[u8]) -> bool {
 /// Whether the access unit has a bidirectional slice. Such pictures are stored in another order than they were captured
 /// in; robots must not send them.
 pub fn has_b_slice(access_unit: &[u8]) -> bool {
-    nals(access_unit).filter(|nal| nal_type(nal) == NAL_SLICE).any(|nal| {
-        let mut bits = BitReader::new(&nal[1..]);
-        let _first_macroblock = bits.ue();
-        // Types 5 to 9 say that all slices of the picture are of type 0 to 4.
-        matches!(bits.ue(), Ok(1 | 6))
-    })
+    nals(access_unit).any(is_b_slice)
+}
+
+fn is_b_slice(nal: &[u8]) -> bool {
+    if nal_type(nal) != NAL_SLICE {
+        return false;
+    }
+    let mut bits = BitReader::new(&nal[1..]);
+    let _first_macroblock = bits.ue();
+    // Types 5 to 9 say that all slices of the picture are of type 0 to 4.
+    matches!(bits.ue(), Ok(1 | 6))
 }
 
 /// The first SPS and the first PPS of an access unit, if it has both.
@@ -87,29 +94,19 @@ pub fn all_parameter_sets(access_unit: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The NAL units that an MP4 sample keeps: everything but SPS, PPS and access unit delimiters. Two access units hold the
 /// same pictures when these are equal.
 pub fn picture_nals(access_unit: &[u8]) -> impl Iterator<Item = &[u8]> {
-    nals(access_unit).filter(|nal| !matches!(nal_type(nal), NAL_SPS | NAL_PPS | NAL_ACCESS_UNIT_DELIMITER))
+    nals(access_unit).filter(|nal| is_of_picture(nal))
+}
+
+fn is_of_picture(nal: &[u8]) -> bool {
+    !matches!(nal_type(nal), NAL_SPS | NAL_PPS | NAL_ACCESS_UNIT_DELIMITER)
 }
 
 /// An access unit as an MP4 sample: every unit of [`picture_nals`] behind its length, 4 bytes big-endian.
 ///
 /// # Errors
-/// [`WireError::BadVideo`] when the bytes do not begin with a start code, or hold no picture.
+/// As [`AccessUnit::parse`].
 pub fn to_avcc(access_unit: &[u8]) -> Result<Vec<u8>, WireError> {
-    let bad = |reason: &str| WireError::BadVideo { what: "access unit", reason: reason.to_owned() };
-    let lead = access_unit.iter().position(|byte| *byte != 0).unwrap_or(access_unit.len());
-    if lead < 2 || access_unit.get(lead) != Some(&1) {
-        return Err(bad("it does not begin with a start code 00 00 01 or 00 00 00 01"));
-    }
-    let mut sample = Vec::with_capacity(access_unit.len() + AVCC_LENGTH_BYTES);
-    for nal in picture_nals(access_unit) {
-        let length = u32::try_from(nal.len()).map_err(|_| bad("a NAL unit is larger than 4 GiB"))?;
-        sample.extend_from_slice(&length.to_be_bytes());
-        sample.extend_from_slice(nal);
-    }
-    if sample.is_empty() {
-        return Err(bad("it has no picture"));
-    }
-    Ok(sample)
+    Ok(AccessUnit::parse(access_unit)?.avcc_parts().collect::<Vec<_>>().concat())
 }
 
 /// An MP4 sample as an access unit in Annex B form, with `parameter_sets` before its first IDR slice.

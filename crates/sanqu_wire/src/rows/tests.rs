@@ -14,14 +14,14 @@ fn description(quantities: Vec<Quantity>) -> StreamDescription {
     StreamDescription { stream, encoding: ENCODING_ARROW.into(), rate_hz: 500.0, clock: 1, quantities, facts: BTreeMap::new() }
 }
 
-fn knees() -> StreamDescription {
+pub(crate) fn knees() -> StreamDescription {
     let names = ["l_knee".to_owned(), "r_knee".to_owned()];
     let err = Quantity { value_type: ValueType::U32, ..Quantity::f64("err", "", &names) };
     let temp = Quantity { value_type: ValueType::F32, frame: "base_link".into(), ..Quantity::f64("temp", "°C", &names[..1]) };
     description(vec![Quantity::f64("pos", "rad", &names), err, temp])
 }
 
-fn knee_columns(rows: usize) -> Vec<ArrayRef> {
+pub(crate) fn knee_columns(rows: usize) -> Vec<ArrayRef> {
     vec![
         fixed_list::<Float64Type>((0..rows * 2).map(|i| i as f64 * 0.1).collect(), 2).unwrap(),
         fixed_list::<UInt32Type>((0..).take(rows * 2).collect(), 2).unwrap(),
@@ -30,7 +30,7 @@ fn knee_columns(rows: usize) -> Vec<ArrayRef> {
 }
 
 /// A stream as any publisher might write it: default options, any schema.
-fn foreign(batch: &RecordBatch) -> Vec<u8> {
+pub(crate) fn foreign(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref()).unwrap();
     writer.write(batch).unwrap();
     writer.into_inner().unwrap()
@@ -77,11 +77,16 @@ fn parts_of_columns_are_sent_as_parts() {
     assert_eq!(errors.values(), &[8, 9, 10, 11, 12, 13]);
 }
 
+/// Plain columns instead of lists, one of them of bits.
+pub(crate) fn plain() -> RecordBatch {
+    let battery = Arc::new(Float64Array::from(vec![0.5, -0.0]));
+    let flag = Arc::new(BooleanArray::from(vec![true, false]));
+    batch(vec![t(2), ("battery", battery), ("estop", flag)])
+}
+
 #[test]
 fn a_python_publisher_may_be_short() {
-    let plain = Arc::new(Float64Array::from(vec![0.5, -0.0]));
-    let flag = Arc::new(BooleanArray::from(vec![true, false]));
-    let rows = decode_rows(&foreign(&batch(vec![t(2), ("battery", plain), ("estop", flag)]))).unwrap();
+    let rows = decode_rows(&foreign(&plain())).unwrap();
     assert_eq!(rows.schema_ref().field(0).data_type(), &DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())));
     let quantity = Quantity::from_field(rows.schema_ref().field(1)).unwrap();
     assert_eq!((quantity.name.as_str(), quantity.elements.as_slice()), ("battery", &["battery".to_owned()][..]));
