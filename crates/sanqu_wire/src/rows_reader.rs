@@ -89,9 +89,9 @@ impl<'p> Rows<'p> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::Array;
     use arrow_array::cast::AsArray;
     use arrow_array::types::TimestampNanosecondType;
-    use arrow_array::Array;
     use proptest::prelude::*;
     use sanqu_model::ValueType;
 
