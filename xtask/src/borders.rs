@@ -6,7 +6,7 @@ use crate::process::{capture, root};
 use crate::{Outcome, cargo};
 
 /// (crate, packages that its normal dependencies must not contain; a trailing `*` matches any ending).
-const FORBIDDEN: [(&str, &[&str]); 12] = [
+const FORBIDDEN: [(&str, &[&str]); 13] = [
     ("sanqu_model", &["parquet", "tokio", "zenoh", "mcap", "datafusion", "bevy", "re_sdk"]),
     ("sanqu_robot", &["arrow*", "bevy*", "parquet", "tokio", "zenoh", "sanqu_*"]),
     ("sanqu_wire", &["tokio", "zenoh", "parquet", "mcap", "object_store", "axum"]),
@@ -17,6 +17,7 @@ const FORBIDDEN: [(&str, &[&str]); 12] = [
     ("sanqu_sim", &["parquet", "mcap", "datafusion", "bevy", "re_sdk"]),
     ("sanqu_testkit", &["zenoh", "datafusion", "bevy", "re_sdk"]),
     ("sanqu", &["bevy", "re_sdk", "wgpu"]),
+    ("sanqu_bench", &["bevy*", "re_sdk", "wgpu", "datafusion"]),
     ("sanqu_live", &["parquet", "datafusion", "bevy"]),
     ("sanqu_replay", &["zenoh", "axum", "re_sdk", "datafusion"]),
 ];

@@ -26,13 +26,13 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
 /// Replaces this process, so that signals and the exit code are the demo's own.
 #[cfg(unix)]
-fn become_program(command: &mut Command) -> Outcome {
+pub(crate) fn become_program(command: &mut Command) -> Outcome {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
     Err(format!("cannot start {}: {error}", crate::process::text(command)))
 }
 
 #[cfg(not(unix))]
-fn become_program(command: &mut Command) -> Outcome {
+pub(crate) fn become_program(command: &mut Command) -> Outcome {
     crate::process::run(command)
 }

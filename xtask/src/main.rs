@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask demo | test | fuzz | deps | tidy | golden`. Plain std, so that they build in seconds on a
+//! The project's own commands: `cargo xtask demo | test | bench | fuzz | deps | tidy | golden`. Plain std, so that they build in seconds on a
 //! machine that has nothing but the Rust toolchain.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints what it does")]
 
+mod bench;
 mod borders;
 mod cargo;
 mod conformance;
@@ -24,6 +25,7 @@ cargo xtask <command>
   demo [ARGS...]       build what the demo needs, get a Vulkan driver, run `sanqu demo ARGS...`
   test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, fuzz, doc, conformance; --only may be repeated
   fuzz [--target T] [--seconds N] [--seed S]  run the fuzz targets, 10 seconds each when nobody says
+  bench record [ARGS]  the recorder beside others under load (builds in release); --help shows the arguments
   deps                 what each crate must not reach, and which libraries may exist only once
   golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
   tidy                 file sizes, words that may not stay, ARCHITECTURE.md names every crate
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::run(rest),
         Some("test") => parts::run(rest),
         Some("fuzz") => fuzz::run(rest),
+        Some("bench") if rest.first().is_some_and(|what| what == "record") => bench::record(rest.get(1..).unwrap_or_default()),
         Some("deps") => borders::check(),
         Some("golden") => cargo::run_example("make_golden"),
         Some("tidy") => tidy::check(),
