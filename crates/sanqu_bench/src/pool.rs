@@ -139,22 +139,26 @@ fn access_unit(rng: &mut ChaCha8Rng, is_key: bool) -> Vec<u8> {
     unit.extend_from_slice(if is_key { IDR_SLICE } else { P_SLICE });
     let mut random = vec![0; PICTURE_BYTES];
     rng.fill_bytes(&mut random);
-    let mut zeros = 0;
-    for byte in random {
-        if unit.len() + 2 > PICTURE_BYTES {
-            break;
-        }
-        // Emulation prevention: 00 00 00 to 00 00 03 do not occur inside a unit.
-        if zeros == 2 && byte <= 3 {
-            unit.push(3);
-            zeros = 0;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        unit.push(byte);
-    }
+    push_escaped(&mut unit, &random);
     // A unit never ends in a zero byte.
     unit.resize(PICTURE_BYTES, 0x80);
     unit
+}
+
+/// Emulation prevention: 00 00 00 to 00 00 03 do not occur inside a unit. Stops at [`PICTURE_BYTES`].
+fn push_escaped(unit: &mut Vec<u8>, bytes: &[u8]) {
+    let mut zeros = 0;
+    for byte in bytes {
+        if unit.len() + 2 > PICTURE_BYTES {
+            return;
+        }
+        if zeros == 2 && *byte <= 3 {
+            unit.push(3);
+            zeros = 0;
+        }
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        unit.push(*byte);
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use sanqu_model::{Manifest, SeqRanges};
-use sanqu_store::{Severity, Store, VerifyReport, verify};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::UInt64Type;
+use sanqu_model::{SEQ, SeqRanges};
+use sanqu_store::{Episode, Severity, Store, VerifyReport, verify};
 use sanqu_wire::{HEADER_BYTES, SampleHeader};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,8 @@ pub(crate) struct Truth {
     pub(crate) corrupt: u64,
     /// Rows that the sink's own ledger calls lost.
     pub(crate) ledger_rows: u64,
+    /// Streams of which the sink's own ledger does not know the end.
+    pub(crate) open_ends: u64,
     /// Files that are damaged.
     pub(crate) damage: Vec<String>,
 }
@@ -63,7 +67,8 @@ pub(crate) struct Truth {
 impl Truth {
     /// Compares stream by stream, so that one stream's loss is not hidden by another's surplus.
     pub(crate) fn new(sent: &Sent, found: &Found) -> Self {
-        let mut truth = Self { corrupt: found.corrupt, ledger_rows: found.ledger_rows, damage: found.damage.clone(), ..Self::default() };
+        let (corrupt, ledger_rows, open_ends) = (found.corrupt, found.ledger_rows, found.open_ends);
+        let mut truth = Self { corrupt, ledger_rows, open_ends, damage: found.damage.clone(), ..Self::default() };
         for (key, stream) in &sent.streams {
             let rows = found.streams.get(key).map_or(0, |found| found.rows);
             let offered = stream.offered_rows();
@@ -124,7 +129,7 @@ pub(crate) fn store(root: &Path) -> Result<Found> {
     let store = Store::open(root)?;
     let mut found = Found::default();
     for episode in store.episodes()? {
-        found.add_manifest(episode.manifest());
+        found.add_episode(&episode)?;
     }
     found.add_report(&verify(root)?);
     for journal in store.journals()? {
@@ -149,13 +154,23 @@ pub(crate) fn bare(path: &Path) -> Result<Found> {
 }
 
 impl Found {
-    fn add_manifest(&mut self, manifest: &Manifest) {
+    /// The sequences of each stream's own table; `verify` has proven the files against the manifest.
+    fn add_episode(&mut self, episode: &Episode) -> Result<()> {
+        let manifest = episode.manifest();
         for entry in &manifest.streams {
             let key = format!("sanqu/{}/{}/{}", manifest.field, entry.robot, entry.stream);
-            self.streams.entry(key).or_default().rows += entry.rows;
+            let stream = self.streams.entry(key).or_default();
+            let ranges = stream.ranges.get_or_insert_default();
+            for batch in episode.read(entry, Some(&[SEQ]))? {
+                let batch = batch?;
+                let seqs = batch.column_by_name(SEQ).and_then(|column| column.as_primitive_opt::<UInt64Type>()).context("no sequences")?;
+                seqs.values().iter().for_each(|seq| ranges.insert(&(*seq..seq + 1)));
+            }
+            stream.rows = ranges.count();
             self.ledger_rows += entry.lost.total();
             self.open_ends += u64::from(entry.lost.open_ended);
         }
+        Ok(())
     }
 
     fn add_report(&mut self, report: &VerifyReport) {

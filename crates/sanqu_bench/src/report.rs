@@ -151,7 +151,7 @@ impl Results {
                 found.sink.name().to_owned(),
                 format!("{:.1}", bytes / found.seconds / 1e6),
                 lost(found),
-                if found.sink == SinkKind::Recorder { found.truth.ledger_rows.to_string() } else { "-".to_owned() },
+                if found.sink == SinkKind::Recorder { ledger(found) } else { "-".to_owned() },
                 format!("{:.2}", found.sink_cpu_s / bytes * 1e9),
                 (found.peak_bytes >> 20).to_string(),
                 format!("{:.1}", float(found.disk_bytes) / bytes * 100.0),
@@ -254,7 +254,8 @@ impl Results {
         let mut verdicts = Vec::new();
         for row in self.tiers.iter().filter(|row| row.outcome.sink == SinkKind::Recorder) {
             let (tier, truth) = (&row.tier, &row.outcome.truth);
-            let whole = truth.lost_rows == 0 && truth.ledger_rows == 0 && truth.damage.is_empty() && truth.corrupt == 0;
+            let is_closed = truth.ledger_rows == 0 && truth.open_ends == 0;
+            let whole = truth.lost_rows == 0 && is_closed && truth.damage.is_empty() && truth.corrupt == 0;
             verdicts.push(format!("{tier}: zero lost, ledger empty, files sound: {}", yes(whole)));
             verdicts.extend(self.lag_verdict(row));
             let bare = self.tiers.iter().find(|other| other.tier == *tier && other.outcome.sink == SinkKind::Bare);
@@ -314,6 +315,13 @@ impl Table {
         text += &line(vec!["---"; self.head.len()]);
         text.extend(self.rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
         text
+    }
+}
+
+fn ledger(found: &Outcome) -> String {
+    match (found.truth.ledger_rows, found.truth.open_ends) {
+        (rows, 0) => rows.to_string(),
+        (rows, open_ends) => format!("{rows}, {open_ends} open ends"),
     }
 }
 

@@ -44,6 +44,14 @@ fn pictures_parse_and_key_frames_carry_their_parameter_sets() {
 }
 
 #[test]
+fn bytes_that_look_like_a_start_code_are_escaped() {
+    let mut unit = vec![0x41];
+    push_escaped(&mut unit, &[0, 0, 1, 0, 0, 0, 0, 3, 7]);
+    assert_eq!(unit, [0x41, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3, 3, 7]);
+    assert_eq!(h264::nals(&[&[0, 0, 1], unit.as_slice()].concat()).count(), 1);
+}
+
+#[test]
 fn no_two_payloads_are_alike() {
     for kind in [Kind::Joint, Kind::Motor, Kind::Camera] {
         let pool = rows_of(kind);

@@ -66,6 +66,23 @@ fn verdicts_show_both_sides() {
     }
 }
 
+#[track_caller]
+fn check_soundness(change: impl FnOnce(&mut Truth), expect: &str) {
+    let mut results = results();
+    change(&mut results.tiers[0].outcome.truth);
+    assert!(results.verdicts()[0].ends_with(expect), "{:?}", results.verdicts());
+}
+
+#[test]
+fn anything_that_is_missing_or_damaged_is_not_sound() {
+    check_soundness(|_| {}, "yes");
+    check_soundness(|truth| truth.lost_rows = 1, "NO");
+    check_soundness(|truth| truth.ledger_rows = 1, "NO");
+    check_soundness(|truth| truth.open_ends = 1, "NO");
+    check_soundness(|truth| truth.corrupt = 1, "NO");
+    check_soundness(|truth| truth.damage.push("x".to_owned()), "NO");
+}
+
 #[test]
 fn tables_are_told_and_written() {
     let (text, page) = (results().text(), results().page());
