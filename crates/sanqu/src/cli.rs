@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::fault::Fault;
+
 /// The flight recorder of a robot training field.
 ///
 /// Records humanoids' joints, motors and cameras over zenoh into Parquet and MP4, proves that nothing was lost,
@@ -29,7 +31,7 @@ pub(crate) enum Verb {
     Demo(Demo),
     /// Simulated robots that publish over zenoh, or a recorded episode published again at its own pace
     #[command(
-        after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447"
+        after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --seconds 60 --fault lose@10:5 --fault restart@30\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447"
     )]
     Sim(Sim),
     /// The recorder: an embedded zenoh router by default, episodes into a store
@@ -126,6 +128,10 @@ pub(crate) struct Sim {
     /// Joint and motor rate
     #[arg(long, default_value_t = 500.0, value_name = "HZ")]
     pub(crate) rate: f64,
+    /// What goes wrong, and when: `mute@T:S` nothing leaves for S seconds from second T on, `lose@T:S` the same but the
+    /// robots take it for sent, `restart@T` they crash and begin anew
+    #[arg(long, value_name = "KIND@T", conflicts_with = "from")]
+    pub(crate) fault: Vec<Fault>,
     /// Publish this recorded episode instead: id, prefix, `last`, or its folder
     #[arg(long, value_name = "EPISODE")]
     pub(crate) from: Option<PathBuf>,

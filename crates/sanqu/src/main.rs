@@ -6,6 +6,7 @@
 mod assets;
 mod cli;
 mod commands;
+mod fault;
 mod feed;
 mod outcome;
 mod progress;

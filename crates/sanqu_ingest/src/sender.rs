@@ -206,3 +206,28 @@ impl Robot {
         *reported = held;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(stream: &str, lane: Lane) {
+        let kind = stream.parse::<sanqu_model::StreamName>().unwrap().kind();
+        assert_eq!(Lane::ALL[Lane::of(kind).index()], lane, "{stream}");
+    }
+
+    #[test]
+    fn joints_do_not_wait_behind_pictures() {
+        check("joint", Lane::Rows);
+        check("motor", Lane::Rows);
+        check("imu/waist", Lane::Rows);
+        check("command", Lane::Rows);
+        check("camera/head", Lane::Pictures);
+        check("depth/head", Lane::Pictures);
+        check("event", Lane::Control);
+        check("preview/head", Lane::Preview);
+        let priorities = Lane::ALL.map(|lane| lane.service().0 as u8);
+        assert!(priorities.windows(2).all(|pair| pair[0] < pair[1]), "each lane has its own: {priorities:?}");
+    }
+}

@@ -93,8 +93,10 @@ impl Disk {
     fn write(&mut self, outbox: &Outbox, batch: &[Entry<ZBytes>]) -> io::Result<Vec<Spot>> {
         let bytes: u64 = batch.iter().map(|entry| entry.place.len() as u64).sum();
         while self.used.load(Ordering::Relaxed) + bytes > self.spill.bytes_max {
-            // The last file is free only when it is not written any more.
-            if !outbox.drop_oldest_file() && self.current.take().is_none() {
+            let before = self.used.load(Ordering::Relaxed);
+            outbox.drop_oldest_file();
+            // The last file's room is free only when it is not written any more, and any file's when it is not read.
+            if self.used.load(Ordering::Relaxed) == before && self.current.take().is_none() {
                 return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{bytes} bytes do not fit into {}", self.spill.bytes_max)));
             }
         }

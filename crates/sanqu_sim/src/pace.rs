@@ -31,6 +31,17 @@ pub struct RunReport {
     pub latest_ns: i64,
 }
 
+impl RunReport {
+    /// Adds what another run of the same robot did.
+    pub fn add(&mut self, other: &Self) {
+        self.samples += other.samples;
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+        self.late_samples += other.late_samples;
+        self.latest_ns = self.latest_ns.max(other.latest_ns);
+    }
+}
+
 impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let latest = Duration::from_nanos(u64::try_from(self.latest_ns).unwrap_or(0));

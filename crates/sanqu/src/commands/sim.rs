@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::assets::Assets;
 use crate::cli::Sim;
+use crate::fault::{Faults, Next};
 use crate::feed;
 use crate::outcome::Outcome;
 use crate::signals::{stop_on_signal, stopped};
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: &Sim, assets: &Assets) -> Result<Outcome> {
     for (index, robot) in robots.iter().enumerate() {
         let seed = args.seed.wrapping_add(index as u64);
         let robot = start(&field, robot, assets, &args.connect, args.rate, seed).await?;
-        running.spawn(robot.run(stop.clone()));
+        running.spawn(robot.run(Faults::new(&args.fault), stop.clone()));
     }
     while let Some(report) = running.join_next().await {
         super::print(&report.context("a simulated robot's task broke")??.to_string())?;
@@ -84,15 +85,42 @@ pub(crate) fn fresh_boot() -> u64 {
 }
 
 impl Running {
-    /// Runs until `stop` becomes true.
+    /// Runs until `stop` becomes true, with whatever goes wrong meanwhile.
     ///
     /// # Errors
     /// When publishing or drawing fails.
-    pub(crate) async fn run(self, stop: watch::Receiver<bool>) -> Result<RunReport> {
-        let report = sanqu_sim::run(self.robot, &self.publisher, stop).await?;
+    pub(crate) async fn run(mut self, mut faults: Faults, stop: watch::Receiver<bool>) -> Result<RunReport> {
+        let mut total = RunReport::default();
+        loop {
+            let spec = self.robot.spec().clone();
+            let next = {
+                let (ender, ended) = watch::channel(false);
+                let mut running = std::pin::pin!(sanqu_sim::run(self.robot, &self.publisher, ended));
+                let next = tokio::select! {
+                    // It ends by itself only when it fails.
+                    report = &mut running => Err(report),
+                    next = faults.until_end(&self.publisher, stop.clone()) => Ok(next),
+                };
+                ender.send_replace(true);
+                let (next, report) = match next {
+                    Ok(next) => (next, running.await),
+                    Err(report) => (Next::Stop, report),
+                };
+                total.add(&report?);
+                next
+            };
+            if next == Next::Stop {
+                break;
+            }
+            // A crash: no farewell, and what waited is gone.
+            let (field, robot) = (spec.field.clone(), spec.robot.clone());
+            drop(self.publisher);
+            self.robot = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {robot}"))?;
+            self.publisher = RobotPublisher::declare(&self.node, &field, &robot, fresh_boot(), self.robot.descriptions()).await?;
+        }
         self.publisher.close().await?;
         self.node.close().await?;
-        Ok(report)
+        Ok(total)
     }
 }
 
