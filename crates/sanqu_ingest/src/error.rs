@@ -53,7 +53,7 @@ pub enum IngestError {
         /// The stream's key.
         key: String,
     },
-    /// A sample or reply could not be handed to the network. Its sequence is used up, so the loss shows.
+    /// A sample, heartbeat, question or reply could not be handed to the network.
     #[error("cannot send on {key}: {reason}")]
     Send {
         /// The key.

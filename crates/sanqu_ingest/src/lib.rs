@@ -11,6 +11,7 @@
 mod announce;
 mod batch;
 mod error;
+mod held;
 mod intake;
 mod link;
 mod node;
@@ -26,9 +27,9 @@ mod spill;
 pub use announce::{Counts, describe, describe_robot, final_counts, robots_alive};
 pub use batch::{Arrived, Batch};
 pub use error::IngestError;
+pub use held::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};
 pub use intake::{BadKeys, Intake, Place, Received, Unplaced};
 pub use node::{CONNECT_TIMEOUT, Node};
-pub use outbox::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};
 pub use publisher::{HEARTBEAT_PERIOD, RobotPublisher};
 pub use queue::{Fill, QUEUE_SAMPLES_MAX, Queue, Refused, RefusedReason};
 pub use resend::{RESEND_BYTES_MAX, Resent, resend};

@@ -4,86 +4,28 @@ use std::time::{Duration, Instant};
 
 use sanqu_model::SeqRanges;
 use sanqu_wire::HEADER_BYTES;
+use tracing::warn;
 use zenoh::bytes::ZBytes;
 
 use crate::announce::Counts;
+use crate::held::{Held, Outage, RingConfig};
 use crate::ring::{Entry, Popped, Ring};
 use crate::spill::Spot;
-
-/// How long a sample can be asked for again after it was numbered.
-pub const RING_HOLD: Duration = Duration::from_secs(30);
-
-/// The most bytes that a robot's ring takes in memory.
-pub const RING_BYTES_MAX: usize = 256 << 20;
 
 /// What a sample costs beside its bytes: its header, its place in the ring, reference counts.
 pub(crate) const SAMPLE_OVERHEAD_BYTES: usize = 256;
 
+/// Handing over that took this long made zenoh give up the message, and the link with it (`wait_before_close`, 5 s), although
+/// it says nothing of it.
+const GIVEN_UP: Duration = Duration::from_millis(4900);
+
+/// How long nothing is sent on a link that zenoh seems to have given up, unless it is replaced before. zenoh needs some
+/// seconds to notice that it has closed one (2.6 s were seen); until then it throws away whatever it is given.
+const DOUBT: Duration = Duration::from_secs(15);
+
 /// The most samples that go to disk in one piece, and their bytes.
 const SPILL_BATCH_SAMPLES: usize = 4096;
 const SPILL_BATCH_BYTES: usize = 4 << 20;
-
-/// What a robot keeps of what it numbered, so that it can be sent again.
-///
-/// A sample that has left is kept for `hold`. One that could not leave yet is kept until it does. Both only as far as the
-/// bytes allow; then the oldest goes first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RingConfig {
-    /// How long a sample is kept.
-    pub hold: Duration,
-    /// The most bytes in memory, all streams together. A payload larger than this can neither be kept nor sent.
-    pub bytes_max: usize,
-    /// Where samples go for the rest of their time when memory is full; none: they are gone then.
-    pub spill: Option<Spill>,
-}
-
-impl Default for RingConfig {
-    fn default() -> Self {
-        Self { hold: RING_HOLD, bytes_max: RING_BYTES_MAX, spill: None }
-    }
-}
-
-/// Disk for what the memory of a ring cannot keep. Its files have no name after they were made, so that nothing is left
-/// of them when the robot stops, however it stops.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spill {
-    /// An own folder on a disk that has the room; made if absent.
-    pub folder: std::path::PathBuf,
-    /// The most bytes on disk.
-    pub bytes_max: u64,
-}
-
-/// What a robot's ring holds now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Held {
-    /// Samples in memory.
-    pub samples: usize,
-    /// Their bytes.
-    pub bytes: usize,
-    /// Samples on disk.
-    pub spilled_samples: usize,
-    /// Their bytes.
-    pub spilled_bytes: usize,
-    /// Samples, in memory and on disk, that have not left yet.
-    pub waiting_samples: usize,
-    /// Samples that went before their time although a spill is configured: it was full, too slow, or failed.
-    pub spill_lost_samples: u64,
-    /// Rows that never left and are held no more.
-    pub unsent_rows: u64,
-}
-
-/// A network that fails on purpose, to see what a recorder does about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Outage {
-    /// No fault.
-    #[default]
-    None,
-    /// Nothing leaves: no samples, no heartbeats, no answers. Samples wait.
-    Mute,
-    /// As `Mute`, but samples are taken for sent: only asking for them brings them back.
-    Lose,
-}
 
 /// Where a sample's payload is.
 #[derive(Clone, Debug)]
@@ -139,6 +81,8 @@ struct State {
     unsent: Vec<SeqRanges>,
     lanes: Vec<Lane>,
     link_is_up: bool,
+    /// Until when the link may be up in name only.
+    doubted_until: Option<Instant>,
     outage: Outage,
     spiller_waits: bool,
     spill_lost_samples: u64,
@@ -162,6 +106,7 @@ impl Outbox {
             unsent: vec![SeqRanges::default(); lane_of.len()],
             lanes: vec![Lane::default(); lanes],
             link_is_up,
+            doubted_until: None,
             outage: Outage::None,
             spiller_waits: false,
             spill_lost_samples: 0,
@@ -190,7 +135,7 @@ impl Outbox {
         }
         state.memory.push(stream, entry, true);
         state.make_room(&self.config, now);
-        let wake_sender = state.may_send() && state.lanes.get(lane).is_some_and(|lane| lane.waits);
+        let wake_sender = state.may_send(now) && state.lanes.get(lane).is_some_and(|lane| lane.waits);
         let wake_spiller = state.spiller_waits && state.memory.bytes() > self.spill_from();
         drop(state);
         if wake_sender {
@@ -212,16 +157,18 @@ impl Outbox {
             if state.ended {
                 return Turn::End;
             }
-            let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let now = Instant::now();
+            let wait = until.map(|until| until.saturating_duration_since(now));
             if wait.is_some_and(|wait| wait.is_zero()) {
                 return Turn::Due;
             }
-            if let Some(job) = state.may_send().then(|| state.take(lane)).flatten() {
+            if let Some(job) = state.may_send(now).then(|| state.take(lane, now)).flatten() {
                 state.lanes[lane].sends = true;
                 return Turn::Send(job);
             }
             state.lanes[lane].waits = true;
-            state = match wait {
+            let trusted = state.doubted_until.filter(|until| *until > now).map(|until| until - now);
+            state = match wait.into_iter().chain(trusted).min() {
                 Some(wait) => self.due[lane].wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.due[lane].wait(state).unwrap_or_else(PoisonError::into_inner),
             };
@@ -281,7 +228,22 @@ impl Outbox {
     }
 
     pub(crate) fn set_link(&self, is_up: bool) {
-        self.change(|state| state.link_is_up = is_up);
+        self.change(|state| {
+            state.link_is_up = is_up;
+            state.doubted_until = None;
+        });
+    }
+
+    /// Whether zenoh has given up what was begun to be handed over then. If so, nothing leaves until the link is replaced, or
+    /// is trusted again for lack of news.
+    pub(crate) fn was_given_up(&self, begun: Instant) -> bool {
+        let now = Instant::now();
+        let given_up = now.duration_since(begun) >= GIVEN_UP;
+        if given_up {
+            warn!("the network stands: zenoh gives the link up; samples wait for the next one");
+            self.change(|state| state.doubted_until = Some(now + DOUBT));
+        }
+        given_up
     }
 
     pub(crate) fn set_outage(&self, outage: Outage) {
@@ -399,8 +361,9 @@ impl Outbox {
 }
 
 impl State {
-    fn may_send(&self) -> bool {
-        (self.link_is_up && self.outage == Outage::None) || self.outage == Outage::Lose
+    fn may_send(&self, now: Instant) -> bool {
+        let is_trusted = self.doubted_until.is_none_or(|until| until <= now);
+        (self.link_is_up && is_trusted && self.outage == Outage::None) || self.outage == Outage::Lose
     }
 
     fn is_drained(&self) -> bool {
@@ -412,13 +375,13 @@ impl State {
     }
 
     /// The oldest pending sample of a lane: on disk, if there is one.
-    fn take(&mut self, lane: usize) -> Option<Job> {
+    fn take(&mut self, lane: usize, now: Instant) -> Option<Job> {
         let lose = self.outage == Outage::Lose;
         let job = if self.disk.is_pending(lane) {
-            let (stream, entry) = self.disk.take(lane)?;
+            let (stream, entry) = self.disk.take(lane, now)?;
             entry.job(stream, Place::Disk(entry.place.clone()))
         } else {
-            let (stream, entry) = self.memory.take(lane)?;
+            let (stream, entry) = self.memory.take(lane, now)?;
             entry.job(stream, Place::Memory(entry.place.clone()))
         };
         Some(Job { lose, ..job })
@@ -462,132 +425,4 @@ impl<P> Entry<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const LANES: [usize; 3] = [0, 1, 0];
-
-    fn outbox(hold_ms: u64, bytes_max: usize) -> Outbox {
-        let config = RingConfig { hold: Duration::from_millis(hold_ms), bytes_max, spill: None };
-        Outbox::new(config, &LANES, 2, true)
-    }
-
-    fn entry(seq: u64, rows: u64, bytes: usize, since: Instant) -> Entry<ZBytes> {
-        Entry { rows: seq..seq + rows, header: [7; HEADER_BYTES], since, bytes, place: ZBytes::from(seq.to_le_bytes()) }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Push {
-            stream: usize,
-            rows: u64,
-            bytes: usize,
-            later_ms: u64,
-        },
-        /// Takes the next sample of a lane and hands it over, or fails to.
-        Take {
-            lane: usize,
-            fails: bool,
-        },
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let push = (0usize..3, 1u64..5, 1usize..130, 0u64..40);
-        prop_oneof![
-            2 => push.prop_map(|(stream, rows, bytes, later_ms)| Step::Push { stream, rows, bytes, later_ms }),
-            1 => (0usize..2, any::<bool>()).prop_map(|(lane, fails)| Step::Take { lane, fails }),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn every_row_is_held_or_has_left_or_is_given_up(steps in prop::collection::vec(step(), 0..150)) {
-            let outbox = outbox(100, 1000);
-            let (mut now, mut next, mut left) = (Instant::now(), [0; 3], vec![SeqRanges::default(); 3]);
-            for step in steps {
-                match step {
-                    Step::Push { stream, rows, bytes, later_ms } => {
-                        now += Duration::from_millis(later_ms);
-                        // One in a hundred is larger than the ring.
-                        let bytes = if bytes == 129 { 1001 } else { bytes };
-                        outbox.push(stream, LANES[stream], entry(next[stream], rows, bytes, now));
-                        next[stream] += rows;
-                    }
-                    Step::Take { lane, fails } => {
-                        let Some(job) = outbox.lock().take(lane) else { continue };
-                        prop_assert_eq!(LANES[job.stream], lane);
-                        // The lane is in order: what follows in the stream has not left, what was before is not left behind.
-                        prop_assert!(left[job.stream].end().is_none_or(|end| end <= job.rows.start));
-                        if fails {
-                            outbox.untake(&job);
-                        } else {
-                            left[job.stream].insert(&job.rows);
-                        }
-                    }
-                }
-                let mut state = outbox.lock();
-                prop_assert!(state.memory.bytes() <= 1000);
-                state.make_room(&outbox.config, now);
-                let overdue = state.memory.front().filter(|(entry, pending)| !pending && now - entry.since > Duration::from_millis(100));
-                prop_assert!(overdue.is_none(), "it should have gone: {:?}", overdue);
-            }
-            for ((stream, (held_from, unsent)), (next, left)) in outbox.account().into_iter().enumerate().zip(next.into_iter().zip(left)) {
-                let found = outbox.find(stream, &(0..next), usize::MAX, usize::MAX);
-                let mut held = SeqRanges::default();
-                for job in &found.samples {
-                    let Place::Memory(payload) = &job.place else { panic!("there is no disk") };
-                    prop_assert_eq!((&payload.to_bytes()[..], job.header), (&job.rows.start.to_le_bytes()[..], [7; HEADER_BYTES]));
-                    held.insert(&job.rows);
-                }
-                prop_assert_eq!((found.more, found.held_from, held.start()), (false, held_from, held_from));
-                for row in 0..next {
-                    let row = row..row + 1;
-                    let is_lost = !held.contains(&row) && !left.contains(&row);
-                    prop_assert_eq!(unsent.contains(&row), is_lost, "stream {} row {:?}", stream, row);
-                }
-            }
-        }
-
-        #[test]
-        fn what_is_given_up_stays_given_up_in_few_ranges(gaps in prop::collection::vec(1u64..1000, 0..200)) {
-            let outbox = outbox(0, 0);
-            let (mut at, mut given_up) = (0, SeqRanges::default());
-            for gap in gaps {
-                let rows = at + gap..at + gap + 5;
-                at = rows.end;
-                given_up.insert(&rows);
-                outbox.push(0, 0, entry(rows.start, 5, 1, Instant::now()));
-            }
-            let unsent = outbox.account()[0].1.clone();
-            prop_assert_eq!(unsent.len(), given_up.len().min(Counts::UNSENT_RANGES_MAX));
-            prop_assert!(given_up.iter().all(|rows| unsent.contains(rows)));
-            // The widest gaps are still seen.
-            let mut widths: Vec<u64> = given_up.missing_in(&(given_up.start().unwrap_or(0)..at)).iter().map(|gap| gap.end - gap.start).collect();
-            widths.sort_unstable_by(|a, b| b.cmp(a));
-            let seen: u64 = widths.iter().take(Counts::UNSENT_RANGES_MAX - 1).sum();
-            prop_assert_eq!(unsent.missing_in(&(unsent.start().unwrap_or(0)..at)).iter().map(|gap| gap.end - gap.start).sum::<u64>(), seen);
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_into_one_answer_is_announced() {
-        let outbox = outbox(1000, 1 << 20);
-        for n in 0..10 {
-            outbox.push(1, 1, entry(n * 2, 2, 100, Instant::now()));
-        }
-        let found = |range: Range<u64>, bytes_max, samples_max| {
-            let found = outbox.find(1, &range, bytes_max, samples_max);
-            (found.samples.iter().map(|job| job.rows.start).collect::<Vec<_>>(), found.more)
-        };
-        assert_eq!(found(3..9, 1000, 10), (vec![2, 4, 6, 8], false));
-        assert_eq!(found(3..9, 300, 10), (vec![2, 4, 6], true));
-        assert_eq!(found(3..9, 1000, 2), (vec![2, 4], true));
-        assert_eq!(found(3..9, 1, 10), (vec![2], true), "one sample always");
-        assert_eq!(found(19..99, 1, 10), (vec![18], false));
-        assert_eq!(found(20..99, 1000, 10), (vec![], false));
-        let (from, to) = (9, 3);
-        assert_eq!(found(from..to, 1000, 10), (vec![], false));
-    }
-}
+mod tests;

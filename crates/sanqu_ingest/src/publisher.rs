@@ -14,8 +14,9 @@ use zenoh::liveliness::LivelinessToken;
 
 use crate::announce::{Counts, alive_key, counts_key, describe_key, resend_key};
 use crate::error::reason;
+use crate::held::{Held, Outage, RingConfig};
 use crate::link::LinkWatch;
-use crate::outbox::{Held, Outage, Outbox, RingConfig, SAMPLE_OVERHEAD_BYTES};
+use crate::outbox::{Outbox, SAMPLE_OVERHEAD_BYTES};
 use crate::resend::{RESEND_WAITING_MAX, Resender};
 use crate::ring::Entry;
 use crate::sender::{Lane, Robot, Stream};

@@ -20,7 +20,8 @@ use zenoh::sample::Sample;
 
 use crate::announce::resend_key;
 use crate::error::reason;
-use crate::outbox::{Found, Job, Outage, Outbox, Place};
+use crate::held::Outage;
+use crate::outbox::{Found, Job, Outbox, Place};
 use crate::service::Service;
 use crate::{IngestError, Node, Received};
 
@@ -111,7 +112,11 @@ impl Resender {
         for job in found.samples {
             // What the disk does not give back whole is as good as not held.
             let Some(payload) = payload(&job) else { continue };
+            let begun = Instant::now();
             query.reply(key, payload).encoding(encoding.clone()).attachment(ZBytes::from(job.header)).wait()?;
+            if self.outbox.was_given_up(begun) {
+                return Ok(());
+            }
         }
         let closing = Closing { boot: self.boot, held_from: found.held_from, more: found.more };
         // Numbers in memory always serialise.

@@ -12,7 +12,7 @@ pub(crate) struct Entry<P> {
     /// First row, and one past the last.
     pub(crate) rows: Range<u64>,
     pub(crate) header: [u8; HEADER_BYTES],
-    /// When it was numbered.
+    /// When it was handed to the network, or, before that, numbered.
     pub(crate) since: Instant,
     /// What it costs.
     pub(crate) bytes: usize,
@@ -98,10 +98,12 @@ impl<P> Ring<P> {
     }
 
     /// The oldest pending sample of a lane, which from now on counts as gone to the network.
-    pub(crate) fn take(&mut self, lane: usize) -> Option<(usize, &Entry<P>)> {
+    pub(crate) fn take(&mut self, lane: usize, now: Instant) -> Option<(usize, &Entry<P>)> {
         let stream = self.lanes.get_mut(lane)?.pop_front()?;
         let shelf = &mut self.shelves[stream];
-        let entry = shelf.entries.get(shelf.entries.len() - shelf.pending)?;
+        let index = shelf.entries.len() - shelf.pending;
+        let entry = shelf.entries.get_mut(index)?;
+        entry.since = now;
         shelf.pending -= 1;
         Some((stream, entry))
     }
@@ -231,7 +233,7 @@ mod tests {
                     }
                     Step::Take(lane) => {
                         let expected = plain.samples.iter_mut().find(|s| LANES[s.0] == lane && !s.3);
-                        taken = ring.take(lane).map(|(stream, entry)| (stream, entry.place));
+                        taken = ring.take(lane, Instant::now()).map(|(stream, entry)| (stream, entry.place));
                         prop_assert_eq!(taken, expected.as_ref().map(|s| (s.0, s.1)));
                         expected.into_iter().for_each(|s| s.3 = true);
                     }

@@ -13,13 +13,14 @@ use zenoh::qos::{CongestionControl, Priority};
 
 use crate::announce::Counts;
 use crate::error::reason;
-use crate::outbox::{Held, Job, Outage, Outbox, Turn};
+use crate::held::{Held, Outage};
+use crate::outbox::{Job, Outbox, Turn};
 use crate::publisher::HEARTBEAT_PERIOD;
 use crate::resend::payload;
 use crate::{IngestError, Node};
 
 /// How long a sender leaves zenoh alone after it refused a sample.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Streams that leave one behind the other, because they share a priority of the network. Each lane has a thread: one
 /// that waits for the network does not hold up the others.
@@ -128,7 +129,10 @@ impl Robot {
     pub(crate) fn beat(&self, last: bool) -> Result<(), IngestError> {
         // Strings and integers in memory always serialise.
         let payload = serde_json::to_vec(&self.counts(last)).unwrap_or_default();
-        self.heart.put(payload).wait().map_err(|e| IngestError::Send { key: self.heart.key_expr().to_string(), reason: reason(&e) })
+        let begun = Instant::now();
+        let put = self.heart.put(payload).wait();
+        self.outbox.was_given_up(begun);
+        put.map_err(|e| IngestError::Send { key: self.heart.key_expr().to_string(), reason: reason(&e) })
     }
 
     /// Starts a thread for each lane that has streams; the control lane also beats.
@@ -168,16 +172,17 @@ impl Robot {
                     }
                     beat_due = Some(Instant::now() + HEARTBEAT_PERIOD);
                 }
-                Turn::Send(job) => match self.hand_over(&job) {
-                    Ok(()) => self.is_cut_off.store(false, Ordering::Relaxed),
-                    Err(error) => {
-                        if !self.is_cut_off.swap(true, Ordering::Relaxed) {
-                            warn!(robot = %self.robot, %error, "a sample was refused; it waits");
-                        }
+                Turn::Send(job) => {
+                    let begun = Instant::now();
+                    let taken = self.hand_over(&job);
+                    if self.outbox.was_given_up(begun) || taken.is_err() {
                         self.outbox.untake(&job);
+                    }
+                    if let Err(error) = taken {
+                        warn!(robot = %self.robot, %error, "a sample was refused; it waits");
                         std::thread::sleep(RETRY);
                     }
-                },
+                }
             }
         }
     }
@@ -189,6 +194,7 @@ impl Robot {
             return Ok(());
         };
         let put = stream.publisher.put(payload).attachment(ZBytes::from(job.header)).wait();
+        self.is_cut_off.store(put.is_err(), Ordering::Relaxed);
         put.map_err(|e| IngestError::Send { key: stream.key.clone(), reason: reason(&e) })
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::warn;
 use zenoh::bytes::ZBytes;
 
-use crate::Spill;
+use crate::held::Spill;
 use crate::outbox::Outbox;
 use crate::ring::Entry;
 

@@ -203,7 +203,7 @@ async fn nothing_held_is_told_from_nobody_there() {
     let (resent, samples) = ask_again(&router, "joint", 0..30).await;
     assert_eq!((samples.len(), resent.held_from), (0, Some(30)), "these have gone");
     let (resent, samples) = ask(&router, "joint", BOOT + 1, 0..40).await;
-    assert_eq!((resent.complete, samples.len(), resent.held_from), (true, 0, None), "another boot");
+    assert_eq!((resent.complete, samples.len(), resent.wrong, resent.held_from), (true, 0, 0, None), "another boot");
     assert!(!ask(&router, "motor", BOOT, 0..40).await.0.complete, "it has no such stream");
 }
 
@@ -285,6 +285,7 @@ async fn a_network_that_stands_holds_nobody_up_and_what_is_given_up_is_said_exac
     assert_eq!(heard.heartbeat(|counts| !counts.unsent.is_empty()).unsent, counts.unsent);
     put(&robot, "joint", 1, 10, 200_000).await;
     assert_eq!(robot.counts().unsent[&stream("joint")], [(0, from), (20_000, 20_010)], "larger than the ring");
+    assert!(robot.held().samples > 1, "nothing goes for what cannot be held: {:?}", robot.held());
 }
 
 /// Between a client and its router: passes everything on, until it stands. Then it reads nothing.
@@ -352,6 +353,35 @@ async fn a_peer_that_does_not_read_holds_nobody_up() {
     if proxy.connections.load(Ordering::Relaxed) == 1 {
         assert_eq!(robot.counts().unsent[&stream("joint")], missing, "what did not come is what was given up");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_zenoh_gives_up_loses_nothing_that_the_ring_holds() {
+    let router = Node::router("tcp/127.0.0.1:0").await.unwrap();
+    let (heard, _subscriber) = Heard::listen(&router);
+    let proxy = Proxy::start(&router).await;
+    let client = Node::client(&proxy.endpoint).await.unwrap();
+    let robot = robot(&client, RingConfig { hold: 10 * PATIENCE, ..RingConfig::default() }).await;
+    put(&robot, "joint", 10, 10, 1000).await;
+    heard.all("joint", 100);
+    proxy.stands.send_replace(true);
+    put(&robot, "joint", 400, 10, 100_000).await;
+    // After 5 s zenoh closes the link and dials again.
+    let dialled = async {
+        while proxy.connections.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dialled).await.expect("zenoh gives the link up");
+    proxy.stands.send_replace(false);
+    let rows = heard.until("the last row", |rows| rows.end() == Some(4100), "joint");
+    for missing in rows.missing_in(&(0..4100)) {
+        for sample in ask_again(&router, "joint", missing).await.1 {
+            heard.add("joint", &sample.attachment, &sample.payload);
+        }
+    }
+    assert!(heard.rows("joint").contains(&(0..4100)), "{:?}", heard.rows("joint"));
+    assert!(robot.counts().unsent.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
