@@ -16,3 +16,4 @@ mod golden;
 mod operator;
 mod program;
 mod rosbag;
+mod sim_faults;
