@@ -111,19 +111,29 @@ async fn descriptions(node: &Node, key: &str) -> Result<Vec<(Id, StreamDescripti
     Ok(described)
 }
 
-/// What one robot has numbered so far, as `(stream, boot, next sequence)`; empty when it does not answer.
+/// What one robot says that it has numbered so far, holds and has given up; empty when it does not answer. Two answers
+/// are of two publishers that run at the same time.
 ///
 /// # Errors
 /// [`IngestError::Send`] when the question cannot be asked.
-pub async fn final_counts(node: &Node, field: &Id, robot: &Id) -> Result<Vec<(StreamName, u64, u64)>, IngestError> {
+pub async fn robot_counts(node: &Node, field: &Id, robot: &Id) -> Result<Vec<Counts>, IngestError> {
     let mut counts = Vec::new();
     for (key, reply) in answers(node, &counts_key(field, robot.as_str())).await? {
         match Counts::parse(&reply) {
-            Some(reply) => counts.extend(reply.next_seq.into_iter().map(|(stream, next)| (stream, reply.boot, next))),
+            Some(reply) => counts.push(reply),
             None => warn!(%key, "a robot's final counts are not readable"),
         }
     }
     Ok(counts)
+}
+
+/// What one robot has numbered so far, as `(stream, boot, next sequence)`; empty when it does not answer.
+///
+/// # Errors
+/// As [`robot_counts`].
+pub async fn final_counts(node: &Node, field: &Id, robot: &Id) -> Result<Vec<(StreamName, u64, u64)>, IngestError> {
+    let counts = robot_counts(node, field, robot).await?.into_iter();
+    Ok(counts.flat_map(|reply| reply.next_seq.into_iter().map(move |(stream, next)| (stream, reply.boot, next))).collect())
 }
 
 /// The robots whose liveliness token is on the bus, sorted.

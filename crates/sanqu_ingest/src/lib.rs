@@ -24,7 +24,7 @@ mod sender;
 mod service;
 mod spill;
 
-pub use announce::{Counts, describe, describe_robot, final_counts, robots_alive};
+pub use announce::{Counts, describe, describe_robot, final_counts, robot_counts, robots_alive};
 pub use batch::{Arrived, Batch};
 pub use error::IngestError;
 pub use held::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};

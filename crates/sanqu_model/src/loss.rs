@@ -140,6 +140,26 @@ impl LossTotals {
         }
     }
 
+    /// Adds other totals.
+    pub fn add_totals(&mut self, other: &Self) {
+        for cause in LossCause::ALL {
+            self.add_range(cause, Some(0), Some(other.of(cause)));
+        }
+        self.open_ended |= other.open_ended;
+    }
+
+    /// Rows lost by one cause.
+    pub fn of(&self, cause: LossCause) -> u64 {
+        match cause {
+            LossCause::Network => self.network,
+            LossCause::Recorder => self.recorder,
+            LossCause::Disk => self.disk,
+            LossCause::Unsent => self.unsent,
+            LossCause::Corrupt => self.corrupt,
+            LossCause::Unknown => self.unknown,
+        }
+    }
+
     /// All causes together.
     pub fn total(&self) -> u64 {
         [self.network, self.recorder, self.disk, self.unsent, self.corrupt, self.unknown].into_iter().fold(0, u64::saturating_add)

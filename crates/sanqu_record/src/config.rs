@@ -6,7 +6,8 @@ use sanqu_store::Store;
 
 use crate::RecordError;
 
-/// How long a stop waits, after the robots were asked for their final counts, for rows that are still on their way.
+/// How long a stop waits, after the robots were asked for their final counts, for rows that are still on their way and
+/// cannot be asked for again.
 pub const STOP_GRACE: Duration = Duration::from_millis(1500);
 
 /// The most bytes that a station's pre-roll keeps alive for each robot that stands there.
@@ -29,6 +30,8 @@ pub struct RecorderConfig {
     pub sync: Duration,
     /// How far an episode reaches back before its start. Video reaches back further, to the key frame before.
     pub pre_roll: Duration,
+    /// How long a stop waits at most for rows that a robot still holds and was asked for again.
+    pub resend_grace: Duration,
     /// The most bytes that wait between network and stations; beyond it samples are refused and counted. Half of it is
     /// shared out evenly: a station can have its part of that whatever the others do. The other half is lent to the
     /// stations that need more. What a station is just writing, and its pre-roll, come on top.
@@ -41,7 +44,8 @@ pub struct RecorderConfig {
 }
 
 impl RecorderConfig {
-    /// Flush after 100 ms, fdatasync after 1 s, 2 s of pre-roll, a queue of 256 MiB, unknown robots refused.
+    /// Flush after 100 ms, fdatasync after 1 s, 2 s of pre-roll, 5 s for rows that come again at a stop, queues of 256 MiB,
+    /// unknown robots refused.
     pub fn new(field: FieldConfig, robots_dir: PathBuf, store: Store) -> Self {
         Self {
             field,
@@ -50,6 +54,7 @@ impl RecorderConfig {
             flush: Duration::from_millis(100),
             sync: Duration::from_secs(1),
             pre_roll: Duration::from_secs(2),
+            resend_grace: Duration::from_secs(5),
             queue_bytes: 256 << 20,
             allow_unknown: false,
             unknown_station: None,

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ResendFigures;
+
 /// Steps within a power of two, as a power of two: a bucket is at most a 32nd wider than what falls into it, so that a lag
 /// of a second is told apart from one that is 30 ms longer.
 const STEP_BITS: u32 = 5;
@@ -22,12 +24,21 @@ pub(crate) struct Figures {
     pub(crate) durable_bytes: u64,
     /// Samples whose header or checksum did not fit.
     pub(crate) corrupt_samples: u64,
+    pub(crate) resend: ResendFigures,
 }
 
 impl Figures {
     pub(crate) fn new() -> Self {
         let none = Histogram::new();
-        Self { written_lag: none.clone(), durable_lag: none.clone(), sync: none, written_bytes: 0, durable_bytes: 0, corrupt_samples: 0 }
+        Self {
+            written_lag: none.clone(),
+            durable_lag: none.clone(),
+            sync: none,
+            written_bytes: 0,
+            durable_bytes: 0,
+            corrupt_samples: 0,
+            resend: ResendFigures::default(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::pre_roll::Mark;
 use crate::robot::STREAMS_MAX;
 use crate::station::Station;
 use crate::take::Take;
+use crate::track::BootTrack;
 
 /// Refused ranges that are remembered for the pre-roll of the next episode.
 const REFUSED_MAX: usize = 4096;
@@ -33,7 +34,12 @@ impl Station {
         let Some(watch) = self.robots.get_mut(robot) else { return Mark::default() };
         // A damaged header must not move the counts that losses are told by; the sample itself is kept as it came.
         let header = SampleHeader::decode_checked(sample.attachment, sample.payload).ok();
-        let boot = watch.track(sample.key, stream).sample(header.as_ref(), sample.payload.len(), sample.recv_ns);
+        let track = watch.track(sample.key, stream);
+        if sample.resent && !header.is_some_and(|header| track.has_heard(header.boot)) {
+            // It was asked for, but its boot is forgotten meanwhile.
+            return Mark::default();
+        }
+        let boot = track.sample(header.as_ref(), sample.payload.len(), sample.recv_ns);
         self.figures.corrupt_samples += u64::from(header.is_none() && !sample.attachment.is_empty());
         if let Some(take) = self.take.as_mut().filter(|take| take.records(robot)) {
             match (&header, boot) {
@@ -130,10 +136,10 @@ impl Station {
                 let boot = track.refused(boot, from, to);
                 if let Some(take) = &mut take {
                     take.begin_boot(key, boot);
-                    write_refused(take, &refused, boot.share.as_ref().map(|share| share.begin));
+                    write_refused(take, &refused, boot);
                 }
             } else if let Some(take) = &mut take {
-                write_refused(take, &refused, None);
+                write_unnumbered(take, &refused);
             }
             if self.refused.len() >= REFUSED_MAX {
                 self.refused.pop_front();
@@ -147,30 +153,35 @@ impl Station {
         self.refused.retain(|(noticed_ns, _)| *noticed_ns >= since_ns);
         let Some(take) = &mut self.take else { return };
         for (_, refused) in &self.refused {
-            let boot =
-                refused.boot.and_then(|boot| self.robots.get_mut(&refused.key.robot)?.streams.get_mut(&refused.key.stream)?.boot(boot));
-            write_refused(take, refused, boot.and_then(|boot| boot.share.as_ref()).map(|share| share.begin));
+            let watch = self.robots.get_mut(&refused.key.robot);
+            match refused.boot {
+                Some(boot) => {
+                    let track = watch.and_then(|watch| watch.streams.get_mut(&refused.key.stream));
+                    if let Some(boot) = track.and_then(|track| track.boot(boot)) {
+                        write_refused(take, refused, boot);
+                    }
+                }
+                None => write_unnumbered(take, refused),
+            }
         }
     }
 }
 
-/// `begin`: the first row of the boot that belongs to the episode.
-fn write_refused(take: &mut Take, refused: &Refused, begin: Option<u64>) {
-    match refused.boot {
-        Some(boot) => {
-            // What lies before the episode's first row is not the episode's loss.
-            if begin.is_none_or(|begin| refused.to_seq.is_none_or(|to| to > begin)) {
-                take.lost((&refused.key, boot), refused.from_seq, refused.to_seq, (LossCause::Recorder, DetectedBy::Queue));
-            }
-        }
-        // Without a header there is no sequence that a ledger row could name.
-        None => {
-            let why = match refused.reason {
-                RefusedReason::QueueFull => "the recorder's queue was full",
-                RefusedReason::TooLarge => "the payload was too large",
-            };
-            let text = format!("{} samples of {} without sequence were refused: {why}", refused.samples, refused.key);
-            take.control(Control::Event { t_ns: now_ns(), name: "samples_refused".to_owned(), text });
-        }
+fn write_refused(take: &mut Take, refused: &Refused, boot: &mut BootTrack) {
+    let (Some(share), Some(from), Some(to)) = (&mut boot.share, refused.from_seq, refused.to_seq) else { return };
+    // What lies before the episode's first row is not the episode's loss.
+    if to > share.begin {
+        share.refuse(&(from..to));
+        take.lost((&refused.key, boot.boot), Some(from), Some(to), (LossCause::Recorder, DetectedBy::Queue));
     }
+}
+
+/// Without a header there is no sequence that a ledger row could name.
+fn write_unnumbered(take: &mut Take, refused: &Refused) {
+    let why = match refused.reason {
+        RefusedReason::QueueFull => "the recorder's queue was full",
+        RefusedReason::TooLarge => "the payload was too large",
+    };
+    let text = format!("{} samples of {} without sequence were refused: {why}", refused.samples, refused.key);
+    take.control(Control::Event { t_ns: now_ns(), name: "samples_refused".to_owned(), text });
 }

@@ -11,6 +11,8 @@
 //!             station ctl ┘        └► errands (descriptions, final counts, replies)
 //! ```
 
+mod again;
+mod asking;
 mod board;
 mod config;
 mod control;
@@ -41,5 +43,6 @@ pub use error::RecordError;
 pub use figures::Quantiles;
 pub use recorder::Recorder;
 pub use status::{
-    EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, RobotStatus, StationFigures, StationState, StationStatus, StreamStatus,
+    EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, ResendFigures, RobotStatus, StationFigures, StationState, StationStatus,
+    StreamStatus,
 };

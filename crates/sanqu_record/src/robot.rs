@@ -42,7 +42,7 @@ impl RobotWatch {
             if stream.kind().is_recorded() && self.has_place(stream) {
                 let track = self.track(heart, stream);
                 let key = Arc::clone(&track.key);
-                each(&key, track.heartbeat(counts.boot, *next_seq, restarted, counts.last));
+                each(&key, track.heartbeat(counts, *next_seq, restarted));
             }
         }
         self.descriptions.is_empty() || restarted

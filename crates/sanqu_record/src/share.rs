@@ -1,6 +1,9 @@
 use std::ops::Range;
+use std::time::Instant;
 
-use sanqu_model::SeqRanges;
+use sanqu_model::{LossCause, LossTotals, SeqRanges};
+
+use crate::asking::Asking;
 
 /// Separate ranges that are told apart in one set; beyond it the oldest gap is taken for filled.
 const RANGES_MAX: usize = 4096;
@@ -16,12 +19,18 @@ pub(crate) struct Share {
     pub(crate) is_written: bool,
     /// One past the last sequence that belongs to the episode, once the robot has said so at its end.
     pub(crate) end: Option<u64>,
+    /// Rows that the journal has, or is about to have.
+    kept: SeqRanges,
+    /// What is asked for again of what it does not have.
+    pub(crate) asking: Asking,
     /// Rows that were appended and that no sync has been asked for yet.
     appended: SeqRanges,
     /// Rows that a sync is under way for.
     syncing: SeqRanges,
     /// Rows that the disk has cost so far: a failed sync may drop what was flushed before. Some of them may be read again.
     lost: SeqRanges,
+    /// Rows that the full queue has refused so far. Some of them may have come again.
+    refused: SeqRanges,
 }
 
 impl Share {
@@ -40,6 +49,56 @@ impl Share {
         let set = if is_appended { &mut self.appended } else { &mut self.lost };
         set.insert(rows);
         bound(set);
+        if is_appended {
+            self.kept.insert(rows);
+            bound(&mut self.kept);
+        }
+    }
+
+    /// The full queue has refused rows.
+    pub(crate) fn refuse(&mut self, rows: &Range<u64>) {
+        self.refused.insert(rows);
+        bound(&mut self.refused);
+    }
+
+    /// The rows that the journal has.
+    pub(crate) fn kept(&self) -> &SeqRanges {
+        &self.kept
+    }
+
+    /// The rows that belong to the episode, as far as `frontier`.
+    pub(crate) fn span(&self, frontier: u64) -> Range<u64> {
+        self.begin..self.end.unwrap_or(frontier).max(self.begin)
+    }
+
+    /// What of the journal's gaps is to be asked for now: see [`Asking::plan`].
+    pub(crate) fn plan(&mut self, now: Instant, span: &Range<u64>, held_from: Option<u64>) -> Vec<Range<u64>> {
+        self.asking.plan(now, &self.kept, span, held_from)
+    }
+
+    /// Whether a row of `span` is missing that may still come from a ring.
+    pub(crate) fn may_get_more(&self, span: &Range<u64>, held_from: Option<u64>) -> bool {
+        !self.asking.missing(&self.kept, span, held_from).is_empty()
+    }
+
+    /// What the journal does not have of `span` and will not get any more, by cause; `unsent` is what the robot says.
+    pub(crate) fn lost_so_far(&self, span: &Range<u64>, unsent: &SeqRanges) -> LossTotals {
+        let mut totals = LossTotals::default();
+        let mut gone = SeqRanges::default();
+        for range in self.kept.missing_in(span) {
+            let rest = self.asking.gone().missing_in(&range);
+            gone.insert(&range);
+            rest.iter().for_each(|rest| gone.remove(rest));
+        }
+        for (set, cause) in [(&self.refused, LossCause::Recorder), (&self.lost, LossCause::Disk), (unsent, LossCause::Unsent)] {
+            for range in set.iter() {
+                let there = gone.count();
+                gone.remove(range);
+                totals.add_range(cause, Some(gone.count()), Some(there));
+            }
+        }
+        totals.add_range(LossCause::Network, Some(0), Some(gone.count()));
+        totals
     }
 
     /// A sync begins.
@@ -56,6 +115,7 @@ impl Share {
     pub(crate) fn fail(&mut self) {
         for rows in std::mem::take(&mut self.appended).iter().chain(std::mem::take(&mut self.syncing).iter()) {
             self.lost.insert(rows);
+            self.kept.remove(rows);
         }
         bound(&mut self.lost);
     }
@@ -66,7 +126,8 @@ impl Share {
     }
 }
 
-fn bound(set: &mut SeqRanges) {
+/// Keeps the memory of a set bounded.
+pub(crate) fn bound(set: &mut SeqRanges) {
     while set.len() > RANGES_MAX {
         let Some(gap) = set.iter().zip(set.iter().skip(1)).next().map(|(first, second)| first.end..second.start) else { return };
         set.insert(&gap);

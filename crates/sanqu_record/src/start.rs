@@ -42,7 +42,12 @@ impl Station {
                 boot.share = Some(Share::beginning(begin, true));
             }
         }
-        for (sample, mark) in &held {
+        // What was sent again for the episode before is late by its arrival only.
+        let is_ours = |sample: &Arrived<'_>, mark: &Mark| {
+            let first = |boot: u64| first_rows.get(&(sample.key, boot));
+            !sample.resent || mark.header.is_some_and(|header| first(header.boot).is_some_and(|first| header.seq >= *first))
+        };
+        for (sample, mark) in held.iter().filter(|(sample, mark)| is_ours(sample, mark)) {
             let track = self.robots.get_mut(&sample.key.robot).and_then(|watch| watch.streams.get_mut(&sample.key.stream));
             match mark.header.as_ref().and_then(|header| Some((header, track?.boot(header.boot)?))) {
                 Some((header, boot)) => take.sample_of(sample, header, boot),
@@ -89,7 +94,7 @@ type FirstRows<'a> = BTreeMap<(&'a Arc<StreamKey>, u64), u64>;
 fn first_rows<'a>(held: &[(Arrived<'a>, &Mark)]) -> FirstRows<'a> {
     let mut first = FirstRows::new();
     for (sample, mark) in held {
-        let Some(header) = mark.header else { continue };
+        let Some(header) = mark.header.filter(|_| !sample.resent) else { continue };
         let seq = first.entry((sample.key, header.boot)).or_insert(header.seq);
         *seq = header.seq.min(*seq);
     }

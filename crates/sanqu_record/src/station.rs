@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use crate::config::PRE_ROLL_BYTES_MAX;
-use crate::errand::Errand;
+use crate::errand::{Errand, Resends};
 use crate::figures::Figures;
 use crate::pre_roll::PreRoll;
 use crate::robot::RobotWatch;
@@ -36,6 +36,8 @@ pub(crate) enum Message {
     Described { robot: Id, descriptions: Vec<StreamDescription> },
     /// The robots of a stopping episode have answered, or not.
     Settled { episode: EpisodeId, answers: Vec<Answer> },
+    /// Rows were asked for again; what came was put into the queue before.
+    Resent(Resends),
     /// An episode was sealed, or not.
     Sealed { episode: EpisodeId, result: Sealed },
     /// A decision was written, or not.
@@ -98,10 +100,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn errand(&self, errand: Errand) {
-        if self.errands.try_send(errand).is_err() {
+    /// False when too much waits already; nothing will come of it then.
+    pub(crate) fn errand(&self, errand: Errand) -> bool {
+        let is_taken = self.errands.try_send(errand).is_ok();
+        if !is_taken {
             warn!("too many questions to robots and replies to operators wait; one was dropped");
         }
+        is_taken
     }
 }
 
@@ -122,6 +127,7 @@ pub(crate) struct Station {
     pub(crate) sealing: usize,
     pub(crate) last: Option<LastEpisode>,
     pub(crate) figures: Figures,
+    pub(crate) asks_under_way: usize,
     pub(crate) refused_samples: u64,
     /// What the queue refused lately, by when that was noticed.
     pub(crate) refused: VecDeque<(i64, Refused)>,
@@ -162,6 +168,7 @@ impl Station {
             sealing: 0,
             last,
             figures: Figures::new(),
+            asks_under_way: 0,
             refused_samples: 0,
             refused: VecDeque::new(),
             ending: None,
@@ -221,6 +228,7 @@ impl Station {
             Message::Control(request) => self.control(request),
             Message::Described { robot, descriptions } => self.described(&robot, descriptions),
             Message::Settled { episode, answers } => self.settled(episode, answers),
+            Message::Resent(resends) => return self.resent(&resends),
             Message::Sealed { episode, result } => self.sealed(episode, result),
             Message::Decided { episode, result, request } => self.decided(episode, result, request),
             Message::Shutdown(done) => {
@@ -240,6 +248,7 @@ impl Station {
         let now = Instant::now();
         self.take_refused();
         self.commit(now);
+        self.ask_again(now);
         if self.is_stop_over() {
             self.finish();
             self.next_publish = now;
@@ -334,6 +343,7 @@ impl Station {
                 durable_lag: figures.durable_lag.quantiles(),
                 sync: figures.sync.quantiles(),
                 corrupt_samples: figures.corrupt_samples,
+                resend: figures.resend,
             },
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use sanqu_model::{EpisodeId, Id, Manifest, StreamName};
+use sanqu_model::{EpisodeId, Id, LossTotals, Manifest, StreamName};
 use serde::{Deserialize, Serialize};
 
 use crate::Quantiles;
@@ -78,8 +78,12 @@ pub struct StreamStatus {
     pub last_recv_ns: i64,
     /// Rows a second over the last second or so.
     pub rate_hz: f64,
-    /// Rows that the robot has numbered and that have not arrived so far; some may be on their way.
+    /// Rows that the robot has numbered and that have not arrived so far, of the open episode if there is one; some may be
+    /// on their way, or be asked for again.
     pub missing: u64,
+    /// Of the open episode, rows that will not come any more, by cause as far as it is known.
+    #[serde(default)]
+    pub lost: LossTotals,
     /// Samples without a readable header: losses among them cannot be seen.
     pub unnumbered: u64,
 }
@@ -151,6 +155,22 @@ pub struct StationFigures {
     pub sync: Quantiles,
     /// Samples whose header or checksum did not fit; kept as they came.
     pub corrupt_samples: u64,
+    /// What was asked of robots again.
+    pub resend: ResendFigures,
+}
+
+/// Rows that a station asked robots to send again, since the recorder began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResendFigures {
+    /// Questions.
+    pub questions: u64,
+    /// Rows asked for; what did not come may be asked for several times.
+    pub asked_rows: u64,
+    /// Rows that came.
+    pub got_rows: u64,
+    /// Rows of which a robot said that it has them no more, or that nobody answered for as long as a ring holds them.
+    pub gone_rows: u64,
 }
 
 /// A robot that is heard and not recorded.

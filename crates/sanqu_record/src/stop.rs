@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sanqu_ingest::Request;
+use sanqu_ingest::{Counts, Request};
 use sanqu_model::{DetectedBy, EpisodeId, Id, LossCause, SeqRanges, StreamKey, StreamName, now_ns};
 use sanqu_store::{Decision, DecisionKind, StoreError};
 use tracing::error;
@@ -23,8 +23,8 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// A recorder that cannot even ask gives up this much after the deadline.
 const ANSWER_SLACK_NS: i64 = 1_500_000_000;
 
-/// What a robot answered: each stream's boot and next sequence. Empty when it did not answer.
-pub(crate) type Answer = (Id, Vec<(StreamName, u64, u64)>);
+/// What a robot answered. Empty when it did not.
+pub(crate) type Answer = (Id, Vec<Counts>);
 
 /// An episode that is being closed.
 pub(crate) struct Stopping {
@@ -68,11 +68,17 @@ impl Station {
         for (robot, counts) in answers {
             let Some(watch) = self.robots.get_mut(&robot) else { continue };
             stopping.has_stragglers |= counts.is_empty() && watch.last_recv_ns().is_some_and(|last_ns| last_ns >= silent_ns);
-            for (stream, number, next_seq) in counts.into_iter().filter(|(stream, ..)| stream.kind().is_recorded()) {
-                let boot = watch.streams.get_mut(&stream).and_then(|track| track.boot(number));
-                match boot.and_then(|boot| Some((boot.next_seq, boot.share.as_mut()?))) {
-                    Some((arrived, share)) => share.end = Some(next_seq.max(arrived)),
-                    None => stopping.unheard.push((robot.clone(), stream, number, next_seq)),
+            for counts in &counts {
+                for (stream, next_seq) in counts.next_seq.iter().filter(|(stream, _)| stream.kind().is_recorded()) {
+                    let track = watch.streams.get_mut(stream).filter(|track| track.has_heard(counts.boot));
+                    let Some(track) = track else {
+                        stopping.unheard.push((robot.clone(), stream.clone(), counts.boot, *next_seq));
+                        continue;
+                    };
+                    let boot = track.heartbeat(counts, *next_seq, false);
+                    if let Some(share) = &mut boot.share {
+                        share.end = Some(boot.next_seq.max(*next_seq));
+                    }
                 }
             }
         }
@@ -86,11 +92,17 @@ impl Station {
             return true;
         }
         let Some(answered_ns) = stopping.answered_ns else { return horizon_ns >= stopping.deadline_ns.saturating_add(ANSWER_SLACK_NS) };
-        let arrived = |boot: &BootTrack| boot.share.as_ref().and_then(|share| share.end).is_none_or(|end| boot.next_seq >= end);
-        horizon_ns >= stopping.deadline_ns
-            || (!stopping.has_stragglers
-                && horizon_ns >= answered_ns
-                && self.robots.values_mut().flat_map(RobotWatch::boots).all(|(_, boot)| arrived(boot)))
+        // Rows that nobody can send again have to come by themselves.
+        let is_late = horizon_ns >= stopping.deadline_ns;
+        let is_too_late = stopping.began.elapsed() >= self.context.config.resend_grace;
+        let is_done = |boot: &BootTrack| match boot.share.as_ref().and_then(|share| Some((share, share.end?))) {
+            Some((share, end)) if boot.held_from.is_some() => is_too_late || !share.may_get_more(&share.span(end), boot.held_from),
+            Some((_, end)) => is_late || boot.next_seq >= end,
+            None => true,
+        };
+        horizon_ns >= answered_ns
+            && (is_late || !stopping.has_stragglers)
+            && self.robots.values_mut().flat_map(RobotWatch::boots).all(|(_, boot)| is_done(boot))
     }
 
     /// Closes the journal of a stopping episode, answers, and hands the episode to the sealer.
@@ -167,6 +179,12 @@ impl Station {
 /// Writes what is known about the end of a boot.
 fn write_end(take: &mut Take, key: &Arc<StreamKey>, boot: &mut BootTrack) {
     let Some(share) = &boot.share else { return };
+    let span = share.span(boot.frontier());
+    for unsent in boot.unsent.iter().map(|rows| rows.start.max(span.start)..rows.end.min(span.end)) {
+        for rows in share.kept().missing_in(&unsent) {
+            take.lost((key, boot.boot), Some(rows.start), Some(rows.end), (LossCause::Unsent, DetectedBy::Heartbeat));
+        }
+    }
     if let Some(end) = share.end {
         take.begin_boot(key, boot);
         return take.final_count((key, boot.boot), end);
@@ -174,10 +192,10 @@ fn write_end(take: &mut Take, key: &Arc<StreamKey>, boot: &mut BootTrack) {
     if !share.is_written {
         return;
     }
-    let end = boot.next_seq.max(boot.heard);
+    let end = boot.frontier();
     if boot.ended {
         take.final_count((key, boot.boot), end);
-    } else if boot.heard > 0 {
+    } else if boot.is_counted {
         // It counted itself and then fell silent: what it sent last is lost for certain, and nobody knows how much more
         // it sent.
         if boot.heard > boot.next_seq {

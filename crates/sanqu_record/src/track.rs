@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sanqu_model::StreamKey;
+use sanqu_ingest::Counts;
+use sanqu_model::{LossTotals, SeqRanges, StreamKey};
 use sanqu_wire::SampleHeader;
 
 use crate::StreamStatus;
@@ -40,9 +41,15 @@ pub(crate) struct BootTrack {
     pub(crate) first_seq: Option<u64>,
     /// What the robot last said its next sequence is.
     pub(crate) heard: u64,
+    /// The robot counts what it sends.
+    pub(crate) is_counted: bool,
     /// The robot said that nothing follows.
     pub(crate) ended: bool,
     received: u64,
+    /// The lowest sequence that the robot can send again; none where it cannot, or has not said so.
+    pub(crate) held_from: Option<u64>,
+    /// Rows that the robot gave up before they ever left.
+    pub(crate) unsent: SeqRanges,
     /// What the open episode holds of it.
     pub(crate) share: Option<Share>,
 }
@@ -72,7 +79,7 @@ impl StreamTrack {
             return None;
         };
         self.rows += u64::from(header.rows);
-        self.last_capture_ns = Some(header.capture_ns);
+        self.last_capture_ns = self.last_capture_ns.max(Some(header.capture_ns));
         let boot = self.boot_mut(header.boot, header.seq, false);
         boot.baseline = boot.baseline.min(header.seq);
         boot.first_seq = Some(boot.first_seq.map_or(header.seq, |first| first.min(header.seq)));
@@ -82,10 +89,23 @@ impl StreamTrack {
     }
 
     /// Notes what the robot says it has sent. A heartbeat may overtake the rows it counts.
-    pub(crate) fn heartbeat(&mut self, boot: u64, next_seq: u64, restarted: bool, last: bool) -> &mut BootTrack {
-        let boot = self.boot_mut(boot, next_seq, restarted);
+    pub(crate) fn heartbeat(&mut self, counts: &Counts, next_seq: u64, restarted: bool) -> &mut BootTrack {
+        // A ring ends with its publisher.
+        self.boots.iter_mut().filter(|boot| boot.boot != counts.boot).for_each(|boot| boot.held_from = None);
+        let stream = self.key.stream.clone();
+        let boot = self.boot_mut(counts.boot, next_seq, restarted);
         boot.heard = boot.heard.max(next_seq);
-        boot.ended |= last;
+        boot.is_counted = true;
+        boot.ended |= counts.last;
+        // An orderly end leaves nobody to ask.
+        boot.held_from = counts.held_from.get(&stream).copied().filter(|_| !counts.last);
+        for (from, to) in counts.unsent.get(&stream).into_iter().flatten() {
+            boot.unsent.insert(&(*from..*to));
+            if let Some(share) = &mut boot.share {
+                share.asking.give_up(&(*from..*to));
+            }
+        }
+        crate::share::bound(&mut boot.unsent);
         boot
     }
 
@@ -101,6 +121,10 @@ impl StreamTrack {
         self.last_recv_ns
     }
 
+    pub(crate) fn has_heard(&self, boot: u64) -> bool {
+        self.boots.iter().any(|track| track.boot == boot)
+    }
+
     pub(crate) fn boot(&mut self, boot: u64) -> Option<&mut BootTrack> {
         self.boots.iter_mut().find(|track| track.boot == boot)
     }
@@ -113,7 +137,19 @@ impl StreamTrack {
                 self.boots.remove(0);
             }
             let next_seq = baseline;
-            self.boots.push(BootTrack { boot, baseline, next_seq, first_seq: None, heard: 0, ended: false, received: 0, share: None });
+            self.boots.push(BootTrack {
+                boot,
+                baseline,
+                next_seq,
+                first_seq: None,
+                heard: 0,
+                is_counted: false,
+                ended: false,
+                received: 0,
+                held_from: None,
+                unsent: SeqRanges::default(),
+                share: None,
+            });
             self.boots.len() - 1
         });
         &mut self.boots[index]
@@ -128,7 +164,8 @@ impl StreamTrack {
             self.rate_hz = passed / elapsed.as_secs_f64();
             self.window = (now, self.rows);
         }
-        let missing = |boot: &BootTrack| (boot.next_seq.max(boot.heard) - boot.baseline).saturating_sub(boot.received);
+        let lost = LossTotals::default();
+        let (missing, lost) = self.boots.iter().fold((0, lost), |(missing, lost), boot| (missing + boot.missing(), boot.add_lost(lost)));
         StreamStatus {
             stream: self.key.stream.clone(),
             rows: self.rows,
@@ -136,9 +173,32 @@ impl StreamTrack {
             last_capture_ns: self.last_capture_ns,
             last_recv_ns: self.last_recv_ns,
             rate_hz: self.rate_hz,
-            missing: self.boots.iter().map(missing).sum(),
+            missing,
+            lost,
             unnumbered: self.unnumbered,
         }
+    }
+}
+
+impl BootTrack {
+    /// One past the last row that the robot is known to have numbered.
+    pub(crate) fn frontier(&self) -> u64 {
+        self.next_seq.max(self.heard)
+    }
+
+    /// Rows that have not arrived: those of the open episode, or all since they are counted.
+    fn missing(&self) -> u64 {
+        match &self.share {
+            Some(share) => share.kept().missing_in(&share.span(self.frontier())).iter().map(|range| range.end - range.start).sum(),
+            None => (self.frontier() - self.baseline).saturating_sub(self.received),
+        }
+    }
+
+    fn add_lost(&self, mut totals: LossTotals) -> LossTotals {
+        if let Some(share) = &self.share {
+            totals.add_totals(&share.lost_so_far(&share.span(self.frontier()), &self.unsent));
+        }
+        totals
     }
 }
 
@@ -172,7 +232,7 @@ mod tests {
     #[test]
     fn heartbeats_give_the_beginning_and_may_overtake_rows() {
         let mut track = track();
-        track.heartbeat(7, 100, false, false);
+        track.heartbeat(&Counts { boot: 7, ..Counts::default() }, 100, false);
         check(&mut track, 7, (100, 100));
         track.sample(Some(&header(7, 110, 10)), 1, 0);
         assert_eq!(track.status(Instant::now()).missing, 10, "100..110 was sent while we listened");
@@ -187,7 +247,7 @@ mod tests {
         track.sample(Some(&header(8, 3, 1)), 1, 0);
         check(&mut track, 8, (0, 4));
         let mut track = self::track();
-        track.heartbeat(9, 40, true, true);
+        track.heartbeat(&Counts { boot: 9, last: true, ..Counts::default() }, 40, true);
         check(&mut track, 9, (0, 0));
         assert!(track.boot(9).unwrap().ended);
     }

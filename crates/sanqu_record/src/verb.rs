@@ -101,7 +101,7 @@ impl Station {
 
     fn send(&self, request: Request, reply: &ControlReply) {
         match serde_json::to_vec(reply) {
-            Ok(reply) => self.context.errand(Errand::Reply { request, station: self.id.clone(), reply }),
+            Ok(reply) => _ = self.context.errand(Errand::Reply { request, station: self.id.clone(), reply }),
             Err(error) => error!(%error, "a reply cannot be written as JSON"),
         }
     }

@@ -5,7 +5,11 @@ mod hostile;
 #[cfg(test)]
 mod loss;
 #[cfg(test)]
+mod lossy;
+#[cfg(test)]
 mod operators;
+#[cfg(test)]
+mod resend;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
