@@ -61,6 +61,16 @@ pub enum IngestError {
         /// What zenoh said.
         reason: String,
     },
+    /// Another recorder serves a station already.
+    #[error("station {station} of field {field} is served by another recorder (zenoh session {by}); end that one first")]
+    Claimed {
+        /// The field.
+        field: Id,
+        /// The station.
+        station: Id,
+        /// The other recorder's session.
+        by: String,
+    },
     /// Nobody answered a question in time.
     #[error("nobody answered on {key} within {timeout_ms} ms; is the recorder running and connected?")]
     NoAnswer {

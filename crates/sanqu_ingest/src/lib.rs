@@ -10,6 +10,7 @@
 
 mod announce;
 mod batch;
+mod claim;
 mod error;
 mod held;
 mod intake;
@@ -26,6 +27,7 @@ mod spill;
 
 pub use announce::{Counts, describe, describe_robot, final_counts, robot_counts, robots_alive};
 pub use batch::{Arrived, Batch};
+pub use claim::Claim;
 pub use error::IngestError;
 pub use held::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};
 pub use intake::{BadKeys, Intake, Place, Received, Unplaced};

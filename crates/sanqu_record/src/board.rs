@@ -1,11 +1,16 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sanqu_ingest::{BadKeys, Intake};
+use sanqu_store::Store;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::station::PUBLISH_PERIOD;
 use crate::{RecorderStatus, RefusedRobot};
+
+/// How often the disk is looked at; the rate of recording is measured over as long.
+const DISK_PERIOD: Duration = Duration::from_secs(2);
 
 /// The robots that are heard and that no station takes.
 pub(crate) fn refused_robots(intake: &Intake) -> Vec<RefusedRobot> {
@@ -13,12 +18,31 @@ pub(crate) fn refused_robots(intake: &Intake) -> Vec<RefusedRobot> {
     refused.map(|(robot, unplaced)| RefusedRobot { robot, samples: unplaced.samples, reason: unplaced.reason }).collect()
 }
 
+/// Bytes that are free where a store is, as far as the system says.
+pub(crate) fn free_bytes(store: &Store) -> Option<u64> {
+    let about = rustix::fs::statvfs(store.root()).ok()?;
+    about.f_bavail.checked_mul(about.f_frsize)
+}
+
 /// Keeps up to date what the status says beside the stations, which write their own places.
-pub(crate) async fn keep(intake: Arc<Intake>, board: watch::Sender<RecorderStatus>) {
+pub(crate) async fn keep(store: Store, intake: Arc<Intake>, board: watch::Sender<RecorderStatus>) {
     let mut ticks = interval(PUBLISH_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked: Option<(Instant, u64)> = None;
     loop {
         ticks.tick().await;
+        if looked.is_none_or(|(at, _)| at.elapsed() >= DISK_PERIOD) {
+            let written = board.borrow().stations.iter().map(|station| station.figures.written_bytes).sum();
+            let rate = looked.map(|(at, before)| per_minute(written - before, at.elapsed()));
+            looked = Some((Instant::now(), written));
+            let store = store.clone();
+            // A disk that hangs holds up this task and nothing else.
+            let free = tokio::task::spawn_blocking(move || free_bytes(&store)).await.ok().flatten();
+            board.send_modify(|status| {
+                status.disk_free_bytes = free;
+                status.disk_minutes_left = free.zip(rate).and_then(|(free, rate)| free.checked_div(rate));
+            });
+        }
         let BadKeys { samples: stray_samples, keys } = intake.bad_keys();
         let refused = refused_robots(&intake);
         let waiting = intake.fill();
@@ -30,4 +54,9 @@ pub(crate) async fn keep(intake: Arc<Intake>, board: watch::Sender<RecorderStatu
             has_changed
         });
     }
+}
+
+fn per_minute(bytes: u64, time: Duration) -> u64 {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+    bytes.saturating_mul(60_000) / millis
 }

@@ -30,6 +30,9 @@ pub struct RecorderConfig {
     pub sync: Duration,
     /// How far an episode reaches back before its start. Video reaches back further, to the key frame before.
     pub pre_roll: Duration,
+    /// An episode that a crash has left open goes on when the recorder starts again, if its last sample is younger than
+    /// this; else it is closed and sealed.
+    pub resume_within: Duration,
     /// How long a stop waits at most for rows that a robot still holds and was asked for again.
     pub resend_grace: Duration,
     /// The most bytes that wait between network and stations; beyond it samples are refused and counted. Half of it is
@@ -44,8 +47,8 @@ pub struct RecorderConfig {
 }
 
 impl RecorderConfig {
-    /// Flush after 100 ms, fdatasync after 1 s, 2 s of pre-roll, 5 s for rows that come again at a stop, queues of 256 MiB,
-    /// unknown robots refused.
+    /// Flush after 100 ms, fdatasync after 1 s, 2 s of pre-roll, resume within 60 s, 5 s for rows that come again at a
+    /// stop, queues of 256 MiB, unknown robots refused.
     pub fn new(field: FieldConfig, robots_dir: PathBuf, store: Store) -> Self {
         Self {
             field,
@@ -54,6 +57,7 @@ impl RecorderConfig {
             flush: Duration::from_millis(100),
             sync: Duration::from_secs(1),
             pre_roll: Duration::from_secs(2),
+            resume_within: Duration::from_secs(60),
             resend_grace: Duration::from_secs(5),
             queue_bytes: 256 << 20,
             allow_unknown: false,

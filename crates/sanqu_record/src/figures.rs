@@ -25,6 +25,8 @@ pub(crate) struct Figures {
     /// Samples whose header or checksum did not fit.
     pub(crate) corrupt_samples: u64,
     pub(crate) resend: ResendFigures,
+    /// How long the last seal took, and how long its episode was.
+    pub(crate) last_seal: (Duration, Duration),
 }
 
 impl Figures {
@@ -38,6 +40,7 @@ impl Figures {
             durable_bytes: 0,
             corrupt_samples: 0,
             resend: ResendFigures::default(),
+            last_seal: (Duration::ZERO, Duration::ZERO),
         }
     }
 }

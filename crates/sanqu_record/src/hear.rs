@@ -65,7 +65,7 @@ impl Station {
     }
 
     /// A robot that was not expected belongs to the episodes that start from now on.
-    fn admit(&mut self, robot: &Id) {
+    pub(crate) fn admit(&mut self, robot: &Id) {
         if let Err(place) = self.names.binary_search(robot) {
             self.names.insert(place, robot.clone());
         }

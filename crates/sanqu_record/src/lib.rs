@@ -22,6 +22,7 @@ mod figures;
 mod hear;
 mod pre_roll;
 mod recorder;
+mod resume;
 mod robot;
 mod sealer;
 mod segment;

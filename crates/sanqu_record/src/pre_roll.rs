@@ -83,12 +83,16 @@ impl PreRoll {
         needed_ns
     }
 
+    /// Everything that is still there, in order of arrival.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Arrived<'_>, &Mark)> {
+        self.batches.iter().flat_map(|held| held.batch.iter().zip(&held.marks)).filter(|(_, mark)| mark.is_data)
+    }
+
     /// What belongs to an episode that starts at `start_ns`, in order of arrival.
     pub(crate) fn at(&self, start_ns: i64) -> Vec<(Arrived<'_>, &Mark)> {
         let cutoff_ns = start_ns.saturating_sub(self.span_ns);
-        let all = || self.batches.iter().flat_map(|held| held.batch.iter().zip(&held.marks)).filter(|(_, mark)| mark.is_data);
         let mut streams: BTreeMap<&Arc<StreamKey>, Vec<(i64, bool, bool)>> = BTreeMap::new();
-        for (sample, mark) in all() {
+        for (sample, mark) in self.all() {
             let is_key = mark.header.is_some_and(|header| header.keyframe());
             streams.entry(sample.key).or_default().push((sample.recv_ns, is_predicted(&sample), is_key));
         }
@@ -102,7 +106,7 @@ impl PreRoll {
             }
             _ => true,
         };
-        all().filter(is_kept).collect()
+        self.all().filter(is_kept).collect()
     }
 }
 

@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
-use sanqu_ingest::{Intake, Node, Place, Service};
-use sanqu_model::{EpisodeId, Id, Manifest, StationPlace, control_key};
+use sanqu_ingest::{Claim, Intake, Node, Place, Service};
+use sanqu_model::{Id, Manifest, StationPlace, control_key};
 use sanqu_store::{Episode, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+use crate::resume::LeftBehind;
 use crate::station::{Context, Desk, Ended, INBOX_MAX, Message, Station};
 use crate::{LastEpisode, RecordError, RecorderConfig, RecorderStatus, StationStatus, board, errand, sealer};
 
@@ -29,28 +29,33 @@ pub struct Recorder {
     /// Tasks that run until they are told to end.
     servants: [tokio::task::JoinHandle<()>; 2],
     status: watch::Receiver<RecorderStatus>,
+    _claim: Claim,
 }
 
 impl Recorder {
-    /// Locks the store, subscribes to the field and answers at its stations. Needs a multi-threaded tokio runtime.
+    /// Locks the store, subscribes to the field and answers at its stations. Episodes that a crash has left open go on, or
+    /// are sealed in the background. Needs a multi-threaded tokio runtime.
     ///
     /// # Errors
-    /// [`RecordError::Store`] when another process writes into the store; [`RecordError::Config`] when it is not
+    /// [`RecordError::Store`] when another process writes into the store; [`sanqu_ingest::IngestError::Claimed`] when
+    /// another recorder on the bus serves one of the stations; [`RecordError::Config`] when it is not
     /// clear where unknown robots belong; [`RecordError::Ingest`]; [`RecordError::Thread`].
     pub async fn start(node: &Node, config: RecorderConfig) -> Result<Self, RecordError> {
         let place = places(&config)?;
         let lock = config.store.lock()?;
-        let left_behind = config.store.journals()?;
-        if !left_behind.is_empty() {
-            warn!(journals = left_behind.len(), store = %config.store.root().display(), "journals of an earlier crash wait for `sanqu repair`");
-        }
-        let mut last = last_episodes(&config.store, &left_behind)?;
+        let mut last = last_episodes(&config.store)?;
         let field = config.field.field.clone();
         let count = config.field.stations().count();
+        let ids: Vec<Id> = config.field.stations().map(|place| place.station.id.clone()).collect();
+        let claim = Claim::take(node, &field, &ids).await?;
+        let looking = config.clone();
+        let left_behind = tokio::task::spawn_blocking(move || LeftBehind::find(&looking)).await;
+        let mut left_behind = left_behind.map_err(|_| RecordError::Ended)??;
         let intake = Arc::new(Intake::declare_queues(node, &field, (count, config.queue_bytes), place).await?);
         let (errands, errand_queue) = mpsc::channel(ERRANDS_MAX);
         let (board, status) = watch::channel(RecorderStatus::default());
-        let (jobs, sealer) = sealer::start(config.store.clone(), lock)?;
+        let (jobs, sealers) = sealer::start(&config.store, lock)?;
+        let store = config.store.clone();
         let endpoints = if node.locators().is_empty() { "client".to_owned() } else { node.locators().join(",") };
         let context = Arc::new(Context {
             snapshots: snapshots(&config),
@@ -67,8 +72,10 @@ impl Recorder {
         for (index, place) in stations_of(&context.config).into_iter().enumerate() {
             let (inbox, messages) = sync_channel(INBOX_MAX);
             let desk = Desk { inbox, queue: Arc::clone(&intake.queues()[index]) };
-            let last = last.remove(&place.station.id);
-            stations.push(Station::new(Arc::clone(&context), place, index, (desk, messages), last));
+            let id = &place.station.id;
+            let mut station = Station::new(Arc::clone(&context), place, index, (desk, messages), last.remove(id));
+            station.take_over(left_behind.closed.remove(id).unwrap_or_default(), left_behind.open.remove(id));
+            stations.push(station);
         }
         drop(context);
         let first = stations.iter_mut().map(|station| station.status(std::time::Instant::now())).collect();
@@ -76,7 +83,7 @@ impl Recorder {
         let desks: Vec<Desk> = stations.iter().map(|station| station.desk.clone()).collect();
         let keys: Vec<String> = stations.iter().map(|station| control_key(&field, &station.id)).collect();
         let service = Service::declare(node, &keys).await?;
-        let mut threads = vec![sealer];
+        let mut threads: Vec<JoinHandle<()>> = sealers.into();
         for station in stations {
             let name = format!("station {}", station.id);
             let thread = Builder::new().name(name).spawn(move || station.run());
@@ -86,10 +93,11 @@ impl Recorder {
         let serving = errand::serve(service, keys.into_iter().zip(desks.iter().cloned()).collect());
         Ok(Self {
             errands: Some(tokio::spawn(errand::run(node.clone(), field, errand_queue))),
-            servants: [tokio::spawn(serving), tokio::spawn(board::keep(intake, board))],
+            servants: [tokio::spawn(serving), tokio::spawn(board::keep(store, intake, board))],
             desks,
             threads,
             status,
+            _claim: claim,
         })
     }
 
@@ -186,13 +194,10 @@ fn places(config: &RecorderConfig) -> Result<Place, RecordError> {
     }))
 }
 
-/// What was last sealed at each station, so that operators can still decide about it after a restart. Not where a crash
-/// has left a later journal: the operator would mean that one.
-fn last_episodes(store: &Store, journals: &[PathBuf]) -> Result<BTreeMap<Id, LastEpisode>, StoreError> {
-    let episode_of = |path: &PathBuf| path.file_name()?.to_str()?.split('.').next()?.parse::<EpisodeId>().ok();
-    let unsealed = journals.iter().filter_map(episode_of).max();
+/// What was last sealed at each station, so that operators can still decide about it after a restart.
+fn last_episodes(store: &Store) -> Result<BTreeMap<Id, LastEpisode>, StoreError> {
     let newest = store.newest_of_stations()?;
-    let manifests = newest.iter().map(Episode::manifest).filter(|manifest| Some(manifest.episode) > unsealed);
+    let manifests = newest.iter().map(Episode::manifest);
     Ok(manifests.map(|manifest| (manifest.station.clone(), LastEpisode::sealed(manifest))).collect())
 }
 

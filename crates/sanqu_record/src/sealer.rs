@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 use sanqu_ingest::Request;
 use sanqu_model::{EpisodeId, Manifest};
@@ -17,46 +19,68 @@ const JOBS_MAX: usize = 1024;
 const NICENESS: i32 = 10;
 
 /// Something to do with closed episodes, in order; the station is told at its desk.
-pub(crate) enum Job {
-    /// Make the episode's files from its journal.
-    Seal { episode: EpisodeId, journal: PathBuf, desk: Desk },
-    /// Write a decision beside a sealed episode.
-    Decide { episode: EpisodeId, decision: Decision, request: Option<Request>, desk: Desk },
+pub(crate) struct Seal {
+    pub(crate) episode: EpisodeId,
+    /// Any segment of its journal.
+    pub(crate) journal: PathBuf,
+    pub(crate) desk: Desk,
 }
 
-/// Starts the thread that seals, one episode after the other. It holds the store's lock and ends, after its last job, when
-/// nobody can send one any more.
+/// A decision that is to be written, durably, before its asker is answered.
+pub(crate) struct Decide {
+    pub(crate) episode: EpisodeId,
+    pub(crate) decision: Decision,
+    pub(crate) request: Request,
+    pub(crate) desk: Desk,
+}
+
+/// Where work on closed episodes is handed in.
+pub(crate) struct Jobs {
+    pub(crate) seals: SyncSender<Seal>,
+    /// Not behind the seals: an operator waits.
+    pub(crate) decisions: SyncSender<Decide>,
+}
+
+/// Starts the thread that seals, one episode after the other, and the one that writes decisions. They hold the store's
+/// lock and end, after their last job, when nobody can send one any more.
 ///
 /// # Errors
 /// [`RecordError::Thread`].
-pub(crate) fn start(store: Store, lock: StoreLock) -> Result<(SyncSender<Job>, JoinHandle<()>), RecordError> {
-    let (jobs, waiting) = sync_channel(JOBS_MAX);
-    let work = move || run(&store, &waiting, &lock);
-    let thread = Builder::new().name("sealer".to_owned()).spawn(work);
-    Ok((jobs, thread.map_err(|source| RecordError::Thread { name: "sealer", source })?))
+pub(crate) fn start(store: &Store, lock: StoreLock) -> Result<(Jobs, [JoinHandle<()>; 2]), RecordError> {
+    let (seals, sealing) = sync_channel(JOBS_MAX);
+    let (decisions, deciding) = sync_channel(JOBS_MAX);
+    let lock = Arc::new(lock);
+    let work = [(store.clone(), Arc::clone(&lock)), (store.clone(), lock)];
+    let [(seal_store, seal_lock), (decide_store, decide_lock)] = work;
+    let sealer = spawn("sealer", move || run(&seal_store, &sealing, &seal_lock))?;
+    let clerk = spawn("decisions", move || decide(&decide_store, &deciding, &decide_lock))?;
+    Ok((Jobs { seals, decisions }, [sealer, clerk]))
 }
 
-fn run(store: &Store, jobs: &Receiver<Job>, _lock: &StoreLock) {
+fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RecordError> {
+    Builder::new().name(name.to_owned()).spawn(work).map_err(|source| RecordError::Thread { name, source })
+}
+
+fn decide(store: &Store, jobs: &Receiver<Decide>, _lock: &StoreLock) {
+    for Decide { episode, decision, request, desk } in jobs {
+        let result = store.append_decision(episode, &decision);
+        desk.put_waiting(Message::Decided { episode, result, request });
+    }
+}
+
+fn run(store: &Store, jobs: &Receiver<Seal>, _lock: &StoreLock) {
     // On Linux this sets the calling thread only, which is what is wanted.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         debug!(%error, "the sealer runs at normal priority");
     }
-    for job in jobs {
-        let (desk, done) = match job {
-            Job::Seal { episode, journal, desk } => {
-                let result = caught(&journal, || seal(store, &journal, &mut |progress| debug!(%episode, ?progress, "sealing")));
-                if let Ok(manifest) = &result {
-                    info!(station = %manifest.station, %episode, streams = manifest.streams.len(), "sealed");
-                }
-                (desk, Message::Sealed { episode, result: result.map(Box::new) })
-            }
-            Job::Decide { episode, decision, request, desk } => {
-                let result = store.find(&episode.to_string()).and_then(|found| found.append_decision(&decision));
-                (desk, Message::Decided { episode, result, request })
-            }
-        };
+    for Seal { episode, journal, desk } in jobs {
+        let began = Instant::now();
+        let result = caught(&journal, || seal(store, &journal, &mut |progress| debug!(%episode, ?progress, "sealing")));
+        if let Ok(manifest) = &result {
+            info!(station = %manifest.station, %episode, streams = manifest.streams.len(), "sealed");
+        }
         // A station empties its inbox all the time; when it is gone nobody wants to know.
-        desk.put_waiting(done);
+        desk.put_waiting(Message::Sealed { episode, result: result.map(Box::new), took: began.elapsed() });
     }
 }
 

@@ -29,14 +29,35 @@ pub(crate) struct Share {
     syncing: SeqRanges,
     /// Rows that the disk has cost so far: a failed sync may drop what was flushed before. Some of them may be read again.
     lost: SeqRanges,
-    /// Rows that the full queue has refused so far. Some of them may have come again.
+    /// Rows that the full queue has refused so far, or that nobody was there for. Some of them may have come again.
     refused: SeqRanges,
+    /// Where the rows began that were sent while no recorder was there; none when it is known where they end.
+    down_from: Option<u64>,
 }
 
 impl Share {
     /// The share of a boot that may begin with a known row.
     pub(crate) fn beginning(begin: u64, is_fixed: bool) -> Self {
         Self { begin, is_fixed, ..Self::default() }
+    }
+
+    /// The share of a boot in an episode that goes on after a crash: `kept` is what its journal has.
+    pub(crate) fn resumed(begin: u64, mut kept: SeqRanges) -> Self {
+        let down_from = kept.end();
+        bound(&mut kept);
+        Self { begin, is_fixed: true, is_written: true, kept, down_from, ..Self::default() }
+    }
+
+    /// The robot sends rows from `seq` on: what lies before was sent while no recorder was there. Returned once.
+    pub(crate) fn end_of_absence(&mut self, seq: u64) -> Option<Range<u64>> {
+        let absence = self.down_from.take()?..seq;
+        self.refused.insert(&absence);
+        Some(absence).filter(|rows| !rows.is_empty())
+    }
+
+    /// Where rows begin of which nobody has heard since the recorder came back.
+    pub(crate) fn absent_from(&self) -> Option<u64> {
+        self.down_from
     }
 
     /// Whether a row belongs to the episode.
@@ -120,9 +141,14 @@ impl Share {
         bound(&mut self.lost);
     }
 
-    /// What the disk has cost since the last call.
-    pub(crate) fn take_lost(&mut self) -> SeqRanges {
-        std::mem::take(&mut self.lost)
+    /// Rows that the disk has cost so far. Some of them may have come again.
+    pub(crate) fn lost(&self) -> &SeqRanges {
+        &self.lost
+    }
+
+    /// Whether rows belong to the episode and are not all in the journal.
+    pub(crate) fn misses(&self, rows: &Range<u64>) -> bool {
+        rows.start >= self.begin && self.takes(rows.start) && !self.kept.contains(rows)
     }
 }
 

@@ -7,14 +7,14 @@ use sanqu_ingest::{Intake, Queue, Refused, Request};
 use sanqu_model::{EpisodeId, Id, Manifest, StationPlace, StreamDescription, now_ns};
 use sanqu_store::StoreError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::config::PRE_ROLL_BYTES_MAX;
 use crate::errand::{Errand, Resends};
 use crate::figures::Figures;
 use crate::pre_roll::PreRoll;
 use crate::robot::RobotWatch;
-use crate::sealer::{Job, Sealed};
+use crate::sealer::{Jobs, Sealed};
 use crate::segment::Rhythm;
 use crate::stop::Answer;
 use crate::take::Take;
@@ -24,6 +24,9 @@ use crate::{EpisodeProgress, LastEpisode, RecorderConfig, RecorderStatus, Statio
 const STOPPING_PERIOD: Duration = Duration::from_millis(10);
 /// How often it looks at what came while nothing is recorded; and how often its status is renewed.
 pub(crate) const PUBLISH_PERIOD: Duration = Duration::from_millis(250);
+
+/// A journal that has failed goes on when the disk has this much room.
+const RETRY_BYTES_MIN: u64 = 16 << 20;
 
 /// Messages that wait for a station at most; it empties them every time it wakes.
 pub(crate) const INBOX_MAX: usize = 256;
@@ -39,9 +42,9 @@ pub(crate) enum Message {
     /// Rows were asked for again; what came was put into the queue before.
     Resent(Resends),
     /// An episode was sealed, or not.
-    Sealed { episode: EpisodeId, result: Sealed },
+    Sealed { episode: EpisodeId, result: Sealed, took: Duration },
     /// A decision was written, or not.
-    Decided { episode: EpisodeId, result: Result<(), StoreError>, request: Option<Request> },
+    Decided { episode: EpisodeId, result: Result<(), StoreError>, request: Request },
     /// Close what is open, then say what was sealed.
     Shutdown(oneshot::Sender<Ended>),
     /// End at once and leave the journal as it is.
@@ -92,7 +95,7 @@ pub(crate) struct Context {
     pub(crate) snapshots: BTreeMap<String, String>,
     pub(crate) facts: BTreeMap<String, String>,
     pub(crate) intake: Arc<Intake>,
-    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) jobs: Jobs,
     pub(crate) errands: mpsc::Sender<Errand>,
     pub(crate) board: watch::Sender<RecorderStatus>,
     /// How many stations there are.
@@ -229,7 +232,7 @@ impl Station {
             Message::Described { robot, descriptions } => self.described(&robot, descriptions),
             Message::Settled { episode, answers } => self.settled(episode, answers),
             Message::Resent(resends) => return self.resent(&resends),
-            Message::Sealed { episode, result } => self.sealed(episode, result),
+            Message::Sealed { episode, result, took } => self.sealed(episode, result, took),
             Message::Decided { episode, result, request } => self.decided(episode, result, request),
             Message::Shutdown(done) => {
                 self.ending.get_or_insert(Ending { done, ended: Ended::default() });
@@ -267,6 +270,7 @@ impl Station {
 
     /// Writes out what came, and keeps account of what is safe.
     fn commit(&mut self, now: Instant) {
+        self.retry(now);
         let Some(take) = &mut self.take else { return };
         let committed = take.commit(now, &mut self.figures);
         if committed == crate::take::Committed::default() {
@@ -285,8 +289,37 @@ impl Station {
         }
     }
 
-    fn sealed(&mut self, episode: EpisodeId, result: Sealed) {
+    /// Tries whether a disk that took nothing takes data again, and gives it what is still in memory. The rest is asked for.
+    fn retry(&mut self, now: Instant) {
+        let store = &self.context.config.store;
+        let Some(take) = self.take.as_mut().filter(|take| take.stopping.is_none()) else { return };
+        // A segment that takes a breath and then fails would be one more file every second.
+        if !take.may_retry(now) || crate::board::free_bytes(store).is_some_and(|free| free < RETRY_BYTES_MIN) {
+            return;
+        }
+        let mut lost = Vec::new();
+        for (key, boot) in self.robots.values_mut().flat_map(RobotWatch::boots) {
+            let Some(share) = &boot.share else { continue };
+            lost.push((Arc::clone(key), boot.boot, share.lost().clone()));
+        }
+        if let Err(error) = take.retry(store, lost) {
+            return debug!(station = %self.id, %error, "the disk takes nothing yet");
+        }
+        for (sample, mark) in self.pre_roll.all() {
+            let track = self.robots.get_mut(&sample.key.robot).and_then(|watch| watch.streams.get_mut(&sample.key.stream));
+            let Some((header, boot)) = mark.header.as_ref().and_then(|header| Some((header, track?.boot(header.boot)?))) else { continue };
+            if boot.share.as_ref().is_some_and(|share| share.misses(&(header.seq..header.next_seq()))) {
+                take.sample_of(&sample, header, boot);
+            }
+        }
+    }
+
+    fn sealed(&mut self, episode: EpisodeId, result: Sealed, took: Duration) {
         self.sealing = self.sealing.saturating_sub(1);
+        if let Ok(manifest) = &result {
+            let length_ns = manifest.stop_ns.saturating_sub(manifest.pre_roll_ns);
+            self.figures.last_seal = (took, Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)));
+        }
         if let Some(last) = self.last.as_mut().filter(|last| last.episode == episode) {
             match &result {
                 Ok(manifest) => *last = LastEpisode { problem: last.problem.take(), ..LastEpisode::sealed(manifest) },
@@ -326,6 +359,7 @@ impl Station {
             task: start.and_then(|start| start.task.clone()),
             operator: start.and_then(|start| start.operator.clone()),
             start_ns: start.map(|start| start.start_ns),
+            resumed_ns: take.and_then(|take| take.resumed_ns),
             journal_bytes: take.map_or(0, Take::journal_bytes),
             problem: take.and_then(Take::problem).map(str::to_owned),
             unwritten_samples: take.map_or(0, Take::unwritten_samples),
@@ -344,6 +378,8 @@ impl Station {
                 sync: figures.sync.quantiles(),
                 corrupt_samples: figures.corrupt_samples,
                 resend: figures.resend,
+                last_seal_ms: millis(figures.last_seal.0),
+                last_sealed_ms: millis(figures.last_seal.1),
             },
         }
     }
@@ -354,6 +390,10 @@ impl Station {
             let _ = ending.done.send(ending.ended);
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// As the wall clock counts.

@@ -16,7 +16,7 @@ pub enum StationState {
     Recording,
     /// The episode is being closed: the last rows are waited for.
     Stopping,
-    /// An episode is open, but nothing can be written any more.
+    /// An episode is open, but nothing can be written at present; it goes on when the disk takes data again.
     Failed,
 }
 
@@ -114,7 +114,10 @@ pub struct StationStatus {
     pub operator: Option<Id>,
     /// Its start, ns since the Unix epoch.
     pub start_ns: Option<i64>,
-    /// Bytes in its journal.
+    /// When its recording went on after the recorder had crashed, ns since the Unix epoch.
+    #[serde(default)]
+    pub resumed_ns: Option<i64>,
+    /// Bytes in its journal's present segment.
     pub journal_bytes: u64,
     /// Why nothing can be written.
     pub problem: Option<String>,
@@ -157,6 +160,10 @@ pub struct StationFigures {
     pub corrupt_samples: u64,
     /// What was asked of robots again.
     pub resend: ResendFigures,
+    /// How long the last seal took, ms; 0 before the first.
+    pub last_seal_ms: u64,
+    /// How long the episode was that it sealed, pre-roll included, ms.
+    pub last_sealed_ms: u64,
 }
 
 /// Rows that a station asked robots to send again, since the recorder began.
@@ -199,4 +206,10 @@ pub struct RecorderStatus {
     pub waiting_samples: usize,
     /// Their bytes.
     pub waiting_bytes: usize,
+    /// Bytes that are free where the store is; none when the system does not say.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
+    /// How many minutes of recording that is enough for, at the rate of the last seconds; none while nothing is recorded.
+    #[serde(default)]
+    pub disk_minutes_left: Option<u64>,
 }

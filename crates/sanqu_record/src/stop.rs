@@ -1,17 +1,19 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sanqu_ingest::{Counts, Request};
-use sanqu_model::{DetectedBy, EpisodeId, Id, LossCause, SeqRanges, StreamKey, StreamName, now_ns};
-use sanqu_store::{Decision, DecisionKind, StoreError};
+use sanqu_model::{DetectedBy, EpisodeId, Id, LossCause, StreamKey, StreamName, now_ns};
+use sanqu_store::{Decision, DecisionKind};
 use tracing::error;
 
 use crate::errand::Errand;
 use crate::robot::RobotWatch;
-use crate::sealer::Job;
+use crate::sealer::Seal;
 use crate::station::{Station, nanos};
-use crate::take::Take;
+use crate::take::{Lost, Take};
 use crate::track::BootTrack;
+use crate::verb::Done;
 use crate::{EpisodeProgress, LastEpisode, Outcome, STOP_GRACE};
 
 /// A robot that was not heard for this long before the stop has nothing on its way.
@@ -114,36 +116,16 @@ impl Station {
         let lost = self.account(&mut take, &stopping);
         let episode = take.start.episode;
         let problem = take.problem().map(str::to_owned);
-        let finished = take.finish(&self.context.config.store, stopping.stop_ns, "stop", lost);
-        let progress = EpisodeProgress::Sealing;
-        let mut last = LastEpisode { episode, progress, rows: 0, lost: 0, open_ended: false, problem: problem.clone() };
-        let sealing = finished.map_err(|e: StoreError| format!("the journal cannot be closed: {e}")).and_then(|journal| {
-            let job = Job::Seal { episode, journal, desk: self.desk.clone() };
-            self.context.jobs.try_send(job).map_err(|_| "too many episodes wait to be sealed".to_owned())
-        });
-        let done = match sealing {
-            Ok(()) => {
-                self.sealing += 1;
-                match problem {
-                    None => Ok((Some(episode), format!("episode {episode} is closed and being sealed"))),
-                    Some(problem) => Err(format!("episode {episode} is being sealed, but rows are missing: {problem}")),
-                }
-            }
-            Err(reason) => {
-                error!(station = %self.id, %episode, reason, "the journal is kept for `sanqu repair`");
-                (last.progress, last.problem) = (EpisodeProgress::SealFailed, Some(reason.clone()));
-                if let Some(ending) = &mut self.ending {
-                    ending.ended.failed.push((episode, reason.clone()));
-                }
-                Err(format!("episode {episode}: {reason}; its journal is kept for `sanqu repair`"))
-            }
+        let mut done = match take.finish(&self.context.config.store, stopping.stop_ns, "stop", lost) {
+            Ok(journal) => self.seal(episode, journal, problem),
+            Err(error) => self.keep_unsealed(episode, format!("the journal cannot be closed: {error}")),
         };
-        self.last = Some(last);
         if let Some((outcome, who)) = stopping.outcome {
             let decision = Decision { kind: DecisionKind::Outcome, who, reason: outcome.as_str().to_owned(), at_ns: stopping.stop_ns };
-            let job = Job::Decide { episode, decision, request: None, desk: self.desk.clone() };
-            if self.context.jobs.try_send(job).is_err() {
-                error!(station = %self.id, %episode, "the outcome was not written: too many episodes wait to be sealed");
+            // Before the answer, which acknowledges it.
+            if let Err(error) = self.context.config.store.append_decision(episode, &decision) {
+                error!(station = %self.id, %episode, %error, "the outcome was not written");
+                done = Err(format!("episode {episode} is closed, but its outcome was not written: {error}"));
             }
         }
         if let Some(request) = stopping.request {
@@ -151,8 +133,32 @@ impl Station {
         }
     }
 
+    /// Hands a closed journal to the sealer.
+    pub(crate) fn seal(&mut self, episode: EpisodeId, journal: PathBuf, problem: Option<String>) -> Done {
+        if self.context.jobs.seals.try_send(Seal { episode, journal, desk: self.desk.clone() }).is_err() {
+            return self.keep_unsealed(episode, "too many episodes wait to be sealed".to_owned());
+        }
+        self.sealing += 1;
+        let progress = EpisodeProgress::Sealing;
+        self.last = Some(LastEpisode { episode, progress, rows: 0, lost: 0, open_ended: false, problem: problem.clone() });
+        match problem {
+            None => Ok((Some(episode), format!("episode {episode} is closed and being sealed"))),
+            Some(problem) => Err(format!("episode {episode} is being sealed, but rows are missing: {problem}")),
+        }
+    }
+
+    pub(crate) fn keep_unsealed(&mut self, episode: EpisodeId, reason: String) -> Done {
+        error!(station = %self.id, %episode, reason, "the journal is kept for `sanqu repair`");
+        let (progress, problem) = (EpisodeProgress::SealFailed, Some(reason.clone()));
+        self.last = Some(LastEpisode { episode, progress, rows: 0, lost: 0, open_ended: false, problem });
+        if let Some(ending) = &mut self.ending {
+            ending.ended.failed.push((episode, reason.clone()));
+        }
+        Err(format!("episode {episode}: {reason}; its journal is kept for `sanqu repair`"))
+    }
+
     /// Writes how the streams ended, and forgets the episode's shares of them. Returns what the disk has cost.
-    fn account(&mut self, take: &mut Take, stopping: &Stopping) -> Vec<(Arc<StreamKey>, u64, SeqRanges)> {
+    fn account(&mut self, take: &mut Take, stopping: &Stopping) -> Vec<Lost> {
         for (key, boot) in self.robots.values_mut().flat_map(RobotWatch::boots) {
             write_end(take, key, boot);
         }
@@ -166,10 +172,7 @@ impl Station {
             let Some(mut share) = boot.share.take() else { continue };
             if take.problem().is_some() {
                 share.fail();
-            }
-            let rows = share.take_lost();
-            if !rows.is_empty() {
-                lost.push((Arc::clone(key), boot.boot, rows));
+                lost.push((Arc::clone(key), boot.boot, share.lost().clone()));
             }
         }
         lost
@@ -183,6 +186,13 @@ fn write_end(take: &mut Take, key: &Arc<StreamKey>, boot: &mut BootTrack) {
     for unsent in boot.unsent.iter().map(|rows| rows.start.max(span.start)..rows.end.min(span.end)) {
         for rows in share.kept().missing_in(&unsent) {
             take.lost((key, boot.boot), Some(rows.start), Some(rows.end), (LossCause::Unsent, DetectedBy::Heartbeat));
+        }
+    }
+    if let Some(from) = share.absent_from() {
+        // Nothing was heard of it since the recorder came back: what it sent meanwhile, nobody was there for.
+        let to = share.end.or(boot.is_counted.then(|| boot.frontier())).filter(|to| *to >= from);
+        if to != Some(from) {
+            take.lost((key, boot.boot), Some(from), to, (LossCause::Recorder, DetectedBy::Repair));
         }
     }
     if let Some(end) = share.end {

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sanqu_ingest::Arrived;
 use sanqu_model::{DetectedBy, Id, LossCause, SeqRanges, StreamDescription, StreamKey, StreamName, now_ns};
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, StoreError};
 use sanqu_wire::SampleHeader;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::figures::Figures;
 use crate::segment::{Rhythm, Segment};
@@ -17,6 +17,9 @@ use crate::track::BootTrack;
 
 /// Control records that are kept to be repeated in a new segment after a failed write.
 const CONTROLS_MAX: usize = 1 << 16;
+
+/// How often a new segment is tried while the disk takes nothing.
+const RETRY_PERIOD: Duration = Duration::from_secs(1);
 
 /// Boots of streams whose begin is written; a publisher that makes up more of them has begins that nobody has verified.
 const BOOTS_MAX: usize = 1 << 14;
@@ -31,10 +34,18 @@ pub(crate) struct Take {
     /// Nobody was told of the problem yet.
     has_failed: bool,
     unwritten_samples: u64,
+    /// When recording went on after a crash, ns since the Unix epoch.
+    pub(crate) resumed_ns: Option<i64>,
+    rhythm: Rhythm,
+    /// No new segment is tried before this.
+    next_try: Instant,
     described: BTreeMap<(Id, StreamName), StreamDescription>,
     controls: Vec<Control>,
     begins: usize,
 }
+
+/// Rows of a boot that the disk has cost.
+pub(crate) type Lost = (Arc<StreamKey>, u64, SeqRanges);
 
 /// What a commit has changed for the rows of the episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,13 +68,29 @@ impl Take {
             problem: None,
             has_failed: false,
             unwritten_samples: 0,
+            resumed_ns: None,
+            rhythm,
+            next_try: Instant::now(),
             described: BTreeMap::new(),
             controls: Vec::new(),
             begins: 0,
         })
     }
 
-    /// Why nothing can be written any more.
+    /// Remembers what an earlier recorder wrote into the journal.
+    pub(crate) fn recall(&mut self, controls: &[Control]) {
+        for control in controls {
+            match control {
+                Control::Describe { robot, description } => {
+                    self.described.insert((robot.clone(), description.stream.clone()), description.clone());
+                }
+                Control::Baseline { .. } => self.begins += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Why nothing can be written at present.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
@@ -125,6 +152,10 @@ impl Take {
     /// Appends a sample of a boot, verbatim, if its rows belong to the episode.
     pub(crate) fn sample_of(&mut self, sample: &Arrived<'_>, header: &SampleHeader, boot: &mut BootTrack) {
         self.begin_boot(sample.key, boot);
+        if let Some(absence) = boot.share.as_mut().filter(|_| !sample.resent).and_then(|share| share.end_of_absence(header.seq)) {
+            let why = (LossCause::Recorder, DetectedBy::Repair);
+            self.lost((sample.key, boot.boot), Some(absence.start), Some(absence.end), why);
+        }
         if let Some(share) = boot.share.as_mut().filter(|share| share.takes(header.seq)) {
             let is_appended = self.sample(sample, Some(header.capture_ns));
             share.add(&(header.seq..header.next_seq()), is_appended);
@@ -183,22 +214,42 @@ impl Take {
         self.segment = None;
         self.problem = Some(error.to_string());
         self.has_failed = true;
+        self.next_try = Instant::now() + RETRY_PERIOD;
         let text = format!("the journal could not be written: {error}");
         self.controls.push(Control::Event { t_ns: now_ns(), name: "write_failed".to_owned(), text });
     }
 
-    /// Ends the journal. After a failed write a new segment is tried, which repeats the control records and says what
-    /// the disk cost: the `lost` rows.
-    pub(crate) fn finish(
-        mut self,
-        store: &Store,
-        stop_ns: i64,
-        ended_by: &str,
-        lost: Vec<(Arc<StreamKey>, u64, SeqRanges)>,
-    ) -> Result<PathBuf, StoreError> {
+    /// Whether a new segment should be tried now, after the journal has failed.
+    pub(crate) fn may_retry(&mut self, now: Instant) -> bool {
+        let is_due = self.segment.is_none() && now >= self.next_try;
+        if is_due {
+            self.next_try = now + RETRY_PERIOD;
+        }
+        is_due
+    }
+
+    /// Begins a new segment after the journal has failed: it repeats the control records, and says that the disk has cost
+    /// the `lost` rows, of which some may still come again.
+    pub(crate) fn retry(&mut self, store: &Store, lost: Vec<Lost>) -> Result<(), StoreError> {
+        let first = Instant::now() + self.rhythm.period;
+        let segment = Segment::begin(self.next_segment(store)?, Rhythm { first, ..self.rhythm })?;
+        warn!(station = %self.start.station, episode = %self.start.episode, "the disk takes data again; recording goes on");
+        (self.segment, self.problem) = (Some(segment), None);
+        self.write_lost(lost);
+        self.control(Control::Event { t_ns: now_ns(), name: "recording_resumed".to_owned(), text: "the disk takes data again".to_owned() });
+        Ok(())
+    }
+
+    fn write_lost(&mut self, lost: Vec<Lost>) {
         for (key, boot, rows) in lost {
             rows.iter().for_each(|rows| self.lost((&key, boot), Some(rows.start), Some(rows.end), (LossCause::Disk, DetectedBy::Write)));
         }
+    }
+
+    /// Ends the journal. After a failed write a new segment is tried, which repeats the control records and says what
+    /// the disk cost: the `lost` rows.
+    pub(crate) fn finish(mut self, store: &Store, stop_ns: i64, ended_by: &str, lost: Vec<Lost>) -> Result<PathBuf, StoreError> {
+        self.write_lost(lost);
         let mut journal = match self.segment.take() {
             Some(segment) => segment.journal,
             None => self.next_segment(store)?,
@@ -214,7 +265,7 @@ impl Take {
         }
         if self.unwritten_samples > 0 {
             // Samples without a header have no sequence that the ledger could name.
-            let text = format!("{} samples were received and not written", self.unwritten_samples);
+            let text = format!("{} samples were received while nothing could be written", self.unwritten_samples);
             journal.control(&Control::Event { t_ns: now_ns(), name: "samples_unwritten".to_owned(), text })?;
         }
         Ok(journal)

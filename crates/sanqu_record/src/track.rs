@@ -121,6 +121,14 @@ impl StreamTrack {
         self.last_recv_ns
     }
 
+    /// Takes up a boot that an earlier recorder has heard.
+    pub(crate) fn recall(&mut self, boot: u64, begin: u64, rows: &SeqRanges) -> &mut BootTrack {
+        let boot = self.boot_mut(boot, begin, false);
+        (boot.baseline, boot.first_seq) = (begin, rows.start());
+        (boot.next_seq, boot.received) = (rows.end().unwrap_or(begin), rows.count());
+        boot
+    }
+
     pub(crate) fn has_heard(&self, boot: u64) -> bool {
         self.boots.iter().any(|track| track.boot == boot)
     }

@@ -1,3 +1,4 @@
+use std::sync::mpsc::TrySendError;
 use std::time::Instant;
 
 use sanqu_ingest::Request;
@@ -7,10 +8,10 @@ use tracing::error;
 
 use crate::board::refused_robots;
 use crate::errand::Errand;
-use crate::sealer::Job;
+use crate::sealer::Decide;
 use crate::station::Station;
 use crate::take::Take;
-use crate::{ControlReply, ControlRequest, EpisodeProgress, Verb};
+use crate::{ControlReply, ControlRequest, Verb};
 
 /// Done, with the episode and a sentence; or not, with the reason.
 pub(crate) type Done = Result<(Option<EpisodeId>, String), String>;
@@ -51,37 +52,29 @@ impl Station {
         Ok((Some(take.start.episode), "marked".to_owned()))
     }
 
-    /// Decisions are written by the sealer, in order after the seal of what they are about.
+    /// Decisions are answered when they are durable, whether or not the episode is sealed.
     fn decide(&self, decision: Decision, request: Request) {
         let id = &self.id;
-        let last = match (&self.take, &self.last) {
+        let episode = match (&self.take, &self.last) {
             (Some(take), _) => {
                 let open = format!("episode {} is still open at station {id}; stop it first", take.start.episode);
                 return self.reply(request, Err(open));
             }
             (None, None) => return self.reply(request, Err(format!("no episode was recorded at station {id}"))),
-            (None, Some(last)) => last,
+            (None, Some(last)) => last.episode,
         };
-        // The operator need not wait for the seal.
-        let (later, with_job) = if last.progress == EpisodeProgress::Sealed { (None, Some(request)) } else { (Some(request), None) };
-        let job = Job::Decide { episode: last.episode, decision, request: with_job, desk: self.desk.clone() };
-        let done = match self.context.jobs.try_send(job) {
-            Ok(()) => Ok((Some(last.episode), "noted; it will be written when the episode is sealed".to_owned())),
-            Err(_) => Err("too many episodes wait to be sealed".to_owned()),
-        };
-        if let Some(request) = later {
-            self.reply(request, done);
+        let job = Decide { episode, decision, request, desk: self.desk.clone() };
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.context.jobs.decisions.try_send(job) {
+            self.reply(job.request, Err("too many decisions wait to be written".to_owned()));
         }
     }
 
-    pub(crate) fn decided(&self, episode: EpisodeId, result: Result<(), StoreError>, request: Option<Request>) {
+    pub(crate) fn decided(&self, episode: EpisodeId, result: Result<(), StoreError>, request: Request) {
         if let Err(error) = &result {
             error!(station = %self.id, %episode, %error, "a decision was not written");
         }
-        if let Some(request) = request {
-            let done = result.map(|()| (Some(episode), format!("written beside episode {episode}"))).map_err(|e| e.to_string());
-            self.reply(request, done);
-        }
+        let done = result.map(|()| (Some(episode), format!("written beside episode {episode}"))).map_err(|e| e.to_string());
+        self.reply(request, done);
     }
 
     fn reply_status(&mut self, request: Request) {

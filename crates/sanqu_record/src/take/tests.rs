@@ -118,7 +118,7 @@ impl Stage {
     fn seal(mut self, sent: u64) -> Manifest {
         let key = Arc::clone(&self.track.key);
         self.take.final_count((&key, 7), sent);
-        let lost = self.track.boot(7).unwrap().share.as_mut().unwrap().take_lost();
+        let lost = self.track.boot(7).unwrap().share.as_mut().unwrap().lost().clone();
         let journal = self.take.finish(&self.store, STOP_NS, "stop", vec![(key, 7, lost)]).unwrap();
         sanqu_store::seal(&self.store, &journal, &mut |_| {}).unwrap()
     }

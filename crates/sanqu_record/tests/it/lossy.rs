@@ -1,10 +1,9 @@
-//! A robot whose network loses what a test says, and a disk that hangs when it says.
+//! A robot whose network loses what a test says, and a disk that hangs or is full when it says.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 
 use sanqu_ingest::Counts;
-use sanqu_model::EpisodeId;
 use sanqu_store::disk::{Disk, Operation, Verdict, Watch};
 use sanqu_wire::{CLOCK_ROBOT, ENCODING_ARROW, ENCODING_JSON, SampleHeader};
 
@@ -72,10 +71,15 @@ impl LossyRobot {
 
     /// Numbers and holds ten rows; the network takes them or not.
     pub(crate) async fn ten_rows(&self, rig: &Rig, arrives: bool) {
-        let seq = self.ring.lock().unwrap().number();
+        let seq = self.lose_ten_rows();
         if arrives {
             self.send(rig, seq).await;
         }
+    }
+
+    /// Numbers and holds ten rows that the network does not take.
+    pub(crate) fn lose_ten_rows(&self) -> u64 {
+        self.ring.lock().unwrap().number()
     }
 
     /// Puts a held sample on the bus.
@@ -127,15 +131,17 @@ impl Ring {
     }
 }
 
-/// What becomes of writes to one episode's journal.
+/// What becomes of changes on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Written,
     /// They do not return.
     Held,
+    /// The disk is full.
+    Full,
 }
 
-/// A disk that a test can hold for one episode at a time.
+/// A disk that a test can hold or fill, for what has a certain word in its path.
 #[derive(Default)]
 pub(crate) struct Gate {
     fate: Mutex<Option<(String, Fate)>>,
@@ -149,8 +155,8 @@ impl Gate {
         Disk::watched(Arc::clone(self) as Arc<dyn Watch>)
     }
 
-    pub(crate) fn set(&self, episode: EpisodeId, fate: Fate) {
-        *self.fate.lock().unwrap() = Some((episode.to_string(), fate));
+    pub(crate) fn set(&self, word: impl ToString, fate: Fate) {
+        *self.fate.lock().unwrap() = Some((word.to_string(), fate));
         self.changed.notify_all();
     }
 
@@ -162,14 +168,16 @@ impl Gate {
 impl Watch for Gate {
     fn before(&self, operation: &Operation<'_>) -> Verdict {
         let path = operation.path().to_string_lossy().into_owned();
-        let fate_of = |fate: &Option<(String, Fate)>| fate.as_ref().filter(|(episode, _)| path.contains(episode)).map(|(_, fate)| *fate);
+        let fate_of = |fate: &Option<(String, Fate)>| fate.as_ref().filter(|(word, _)| path.contains(word)).map(|(_, fate)| *fate);
         let mut fate = self.fate.lock().unwrap();
         if fate_of(&fate) == Some(Fate::Held) {
             *self.waiting.lock().unwrap() += 1;
             fate = self.changed.wait_while(fate, |fate| fate_of(fate) == Some(Fate::Held)).unwrap();
             *self.waiting.lock().unwrap() -= 1;
         }
-        drop(fate);
-        Verdict::Go
+        match fate_of(&fate) {
+            Some(Fate::Full) => Verdict::Fail(std::io::ErrorKind::StorageFull.into()),
+            _ => Verdict::Go,
+        }
     }
 }

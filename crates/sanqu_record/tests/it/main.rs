@@ -1,6 +1,8 @@
 //! The recorder with real sessions, a real store and real seals.
 
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod loss;
@@ -10,6 +12,8 @@ mod lossy;
 mod operators;
 #[cfg(test)]
 mod resend;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
