@@ -13,6 +13,7 @@ mod demo;
 mod faults;
 mod frames;
 mod golden;
+mod keys;
 mod operator;
 mod program;
 mod rosbag;

@@ -71,6 +71,14 @@ impl Running {
         Self { child, lines: Some(lines) }
     }
 
+    /// Starts it with stderr in a file.
+    pub(crate) fn start_saying<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, stderr: &Path) -> Self {
+        let stderr = std::fs::File::create(stderr).unwrap();
+        let mut child = command(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines: Some(lines) }
+    }
+
     /// Waits for the next line on stdout.
     pub(crate) fn line(&mut self) -> String {
         self.lines.as_mut().and_then(Iterator::next).expect("the program ended without another line").unwrap()

@@ -1,11 +1,15 @@
 //! The command line's words. Every verb's `--help` shows an example.
 
+mod keys;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::fault::Fault;
+
+pub(crate) use keys::{Keys, KeysHolders, KeysInit, KeysRecorder, KeysRenew, KeysShow, WithKeys};
 
 /// The flight recorder of a robot training field.
 ///
@@ -75,6 +79,12 @@ pub(crate) enum Verb {
     /// Robot descriptions: validate, forward kinematics
     #[command(subcommand, after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf")]
     Robot(Robot),
+    /// Certificates of a field: who may record, publish, control and watch over TLS
+    #[command(
+        subcommand,
+        after_help = "Examples: sanqu keys init --field desk --dir keys\n          sanqu keys recorder rec-1 --dir keys --host 10.0.3.1\n          sanqu keys robot all --dir keys"
+    )]
+    Keys(Keys),
     /// The effective configuration
     #[command(after_help = "Example: sanqu config --show --field qingdao")]
     Config(Config),
@@ -116,9 +126,11 @@ pub(crate) struct Sim {
     /// Robot ids with commas, or all
     #[arg(long, default_value = "all", value_name = "IDS")]
     pub(crate) robots: String,
-    /// The router to publish to
-    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
-    pub(crate) connect: String,
+    /// The router to publish to; with --keys tls/… [default: tcp/127.0.0.1:7447, with --keys tls/127.0.0.1:7447]
+    #[arg(long, value_name = "EP")]
+    pub(crate) connect: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: WithKeys,
     /// Stop after this time; without it, at Ctrl-C
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<f64>,
@@ -148,12 +160,14 @@ pub(crate) struct Record {
     /// Field: a shipped one (desk, qingdao) or a TOML file
     #[arg(long, default_value = "desk", value_name = "F")]
     pub(crate) field: String,
-    /// Endpoint of the embedded router
-    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
-    pub(crate) listen: String,
+    /// Endpoint of the embedded router [default: tcp/127.0.0.1:7447, with --keys tls/127.0.0.1:7447]
+    #[arg(long, value_name = "EP")]
+    pub(crate) listen: Option<String>,
     /// Join this router instead of embedding one
     #[arg(long, value_name = "EP", conflicts_with = "listen")]
     pub(crate) connect: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: WithKeys,
     /// Record robots that the field does not know, too
     #[arg(long)]
     pub(crate) allow_unknown: bool,
@@ -244,9 +258,11 @@ pub(crate) struct Station {
     /// The operator's pseudonym
     #[arg(long, value_name = "ID")]
     pub(crate) operator: Option<String>,
-    /// The recorder's router
-    #[arg(long, default_value = "tcp/127.0.0.1:7447", value_name = "EP")]
-    pub(crate) connect: String,
+    /// The recorder's router [default: tcp/127.0.0.1:7447, with --keys tls/127.0.0.1:7447]
+    #[arg(long, value_name = "EP")]
+    pub(crate) connect: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: WithKeys,
     /// The recorder's field: a shipped one (desk, qingdao) or a TOML file
     #[arg(long, default_value = "desk", value_name = "F")]
     pub(crate) field: String,

@@ -15,7 +15,7 @@ use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, RecordBatch, UInt64Array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
-use sanqu_ingest::{Node, RobotPublisher};
+use sanqu_ingest::RobotPublisher;
 use sanqu_model::{Id, Quantity, RUN, StreamDescription, StreamEntry, T, VIDEO_DATA, VIDEO_KEYFRAME, now_ns};
 use sanqu_sim::{EpisodeFeed, FeedItem};
 use sanqu_store::Episode;
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::commands::sim::fresh_boot;
 use crate::commands::{find_episode, print, say};
+use crate::link::Router;
 use crate::outcome::Outcome;
 
 /// How much time one payload of rows covers, as live robots send them.
@@ -38,13 +39,13 @@ type Items = Box<dyn Iterator<Item = Result<FeedItem>> + Send>;
 ///
 /// # Errors
 /// When the episode cannot be read or the router does not answer.
-pub(crate) async fn run(what: &Path, store: &Path, connect: &str, stop: watch::Receiver<bool>) -> Result<Outcome> {
+pub(crate) async fn run(what: &Path, store: &Path, router: &Router, stop: watch::Receiver<bool>) -> Result<Outcome> {
     let episode = find_episode(what, store)?;
     let manifest = episode.manifest();
     let first_t_ns = manifest.streams.iter().filter_map(|entry| entry.first_t_ns).min();
     let first_t_ns = first_t_ns.with_context(|| format!("episode {} has no rows to publish", manifest.episode))?;
     let shift_ns = now_ns() + LEAD_NS - first_t_ns;
-    say(&format!("publishing episode {} on {connect}; capture times moved by {shift_ns} ns", manifest.episode));
+    say(&format!("publishing episode {} on {}; capture times moved by {shift_ns} ns", manifest.episode, router.endpoint));
     for entry in manifest.streams.iter().filter(|entry| is_incomplete(entry)) {
         say(&format!("warning: {} {} is published without the rows that the recording lost ({})", entry.robot, entry.stream, lost(entry)));
     }
@@ -53,7 +54,7 @@ pub(crate) async fn run(what: &Path, store: &Path, connect: &str, stop: watch::R
         let entries: Vec<&StreamEntry> = manifest.streams.iter().filter(|entry| entry.robot == robot.robot).collect();
         let descriptions = entries.iter().map(|entry| describe(&episode, entry, shift_ns)).collect();
         let streams = entries.iter().map(|entry| stream(&episode, entry, shift_ns)).collect::<Result<Vec<_>>>()?;
-        running.spawn(publish(connect.to_owned(), manifest.field.clone(), robot.robot.clone(), descriptions, merge(streams), stop.clone()));
+        running.spawn(publish(router.clone(), manifest.field.clone(), robot.robot.clone(), descriptions, merge(streams), stop.clone()));
     }
     while let Some(report) = running.join_next().await {
         print(&report.context("a publisher's task broke")??)?;
@@ -62,14 +63,14 @@ pub(crate) async fn run(what: &Path, store: &Path, connect: &str, stop: watch::R
 }
 
 async fn publish(
-    connect: String,
+    router: Router,
     field: Id,
     robot: Id,
     descriptions: Vec<StreamDescription>,
     items: Items,
     stop: watch::Receiver<bool>,
 ) -> Result<String> {
-    let node = Node::client(&connect).await?;
+    let node = router.dial(&robot).await?;
     let publisher = RobotPublisher::declare(&node, &field, &robot, fresh_boot(), descriptions).await?;
     let report = EpisodeFeed::new(items).run(&publisher, stop).await?;
     publisher.close().await?;

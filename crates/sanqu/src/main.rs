@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod fault;
 mod feed;
+mod link;
 mod outcome;
 mod progress;
 mod sibling;
@@ -18,15 +19,18 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sanqu_ingest::Refusals;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,zenoh=error".into()))
-        .init();
-    match commands::run(cli) {
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,zenoh=error".into());
+    let refusals = Refusals::default();
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(refusals.layer()).init();
+    match commands::run(cli, refusals) {
         Ok(outcome) => outcome.exit_code(),
         Err(error) if outcome::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

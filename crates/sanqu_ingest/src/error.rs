@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use sanqu_model::{Id, StreamName};
 use thiserror::Error;
 
@@ -78,6 +80,14 @@ pub enum IngestError {
         key: String,
         /// How long was waited.
         timeout_ms: u128,
+    },
+    /// Keys that cannot be used: absent, expired, somebody else's, or readable by others.
+    #[error("{}: {reason}", path.display())]
+    Keys {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// The session could not be closed in order.
     #[error("cannot close the session: {reason}")]

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use sanqu_ingest::Node;
+use sanqu_ingest::{Keys, Node, Role};
 use sanqu_live::{DEFAULT_PORT, LiveView, Stage, Target};
-use sanqu_model::FieldConfig;
+use sanqu_model::{FieldConfig, now_ns};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Live view of a field with rerun: joints, motors, cameras and the robots in 3D, while it happens.
@@ -24,9 +24,12 @@ use tokio::signal::unix::{SignalKind, signal};
     after_help = "Example: sanqu-live --connect tcp/127.0.0.1:7447 --serve 127.0.0.1:9876 --rrd live.rrd"
 )]
 struct Args {
-    /// The router to read from, a zenoh endpoint
-    #[arg(long, value_name = "EP", default_value = "tcp/127.0.0.1:7447")]
-    connect: String,
+    /// The router to read from, a zenoh endpoint [default: tcp/127.0.0.1:7447, with --keys tls/127.0.0.1:7447]
+    #[arg(long, value_name = "EP")]
+    connect: Option<String>,
+    /// Talk TLS with these keys of a viewer: its folder, or the folder of all (`sanqu keys`)
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
     /// Field: a shipped one (desk, qingdao) or a TOML file
     #[arg(long, value_name = "F", default_value = "desk")]
     field: String,
@@ -67,7 +70,7 @@ async fn run(args: &Args) -> Result<()> {
     let config = field(&args.field)?;
     let robots_dir = args.robots_dir.clone().unwrap_or_else(|| assets().join("robots"));
     let stage = Stage::load(&config, &robots_dir)?;
-    let node = Node::client(&args.connect).await?;
+    let node = dial(args).await?;
     let view = LiveView::start(&node, &config.field, stage, &targets(args)).await?;
     for target in view.targets() {
         let everybody = matches!(&target, Target::Serve(address) if !address.ip().is_loopback());
@@ -91,6 +94,17 @@ async fn run(args: &Args) -> Result<()> {
     }
     node.close().await?;
     Ok(outcome?)
+}
+
+async fn dial(args: &Args) -> Result<Node> {
+    let endpoint = |default: &str| args.connect.clone().unwrap_or_else(|| default.to_owned());
+    Ok(match &args.keys {
+        Some(dir) => {
+            let keys = Keys::find(dir, Role::Viewer, None, now_ns())?;
+            Node::secured_client(&endpoint("tls/127.0.0.1:7447"), &keys).await?
+        }
+        None => Node::client(&endpoint("tcp/127.0.0.1:7447")).await?,
+    })
 }
 
 fn targets(args: &Args) -> Vec<Target> {

@@ -23,6 +23,12 @@ pub struct FieldConfig {
     /// The tasks.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// Who may control which stations of a recorder that asks for certificates. Who is not named here may control none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<OperatorConfig>,
+    /// Who may watch a recorder that asks for certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub viewers: Vec<ViewerConfig>,
 }
 
 /// A zone: industry, home, commerce.
@@ -105,6 +111,28 @@ pub struct Task {
     pub duration_max_secs: f64,
 }
 
+/// An operator, and the stations that are theirs: those named, and all of the zones named. Neither means none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorConfig {
+    /// The pseudonym (`op-07`).
+    pub id: Id,
+    /// Zones whose every station they may control.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Id>,
+    /// Further stations that they may control.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stations: Vec<Id>,
+}
+
+/// A screen or program that reads the field and changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewerConfig {
+    /// Its id (`wall-1`).
+    pub id: Id,
+}
+
 /// Where a station lies in the tree.
 #[derive(Clone, Copy, Debug)]
 pub struct StationPlace<'a> {
@@ -121,7 +149,7 @@ impl FieldConfig {
     ///
     /// # Errors
     /// [`ModelError::FieldSyntax`] for TOML, [`ModelError::FieldContent`] for ids used twice, stations naming unknown
-    /// robots, impossible durations; [`ModelError::BadZone`] for the time zone.
+    /// robots, operators naming unknown zones or stations, impossible durations; [`ModelError::BadZone`] for the time zone.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         let config: Self = toml::from_str(text).map_err(|e| ModelError::FieldSyntax { reason: e.to_string() })?;
         config.check()?;
@@ -139,6 +167,8 @@ impl FieldConfig {
         unique("station", self.stations().map(|p| &p.station.id).collect())?;
         unique("robot", self.robots.iter().map(|r| &r.id).collect())?;
         unique("task", self.tasks.iter().map(|t| &t.id).collect())?;
+        unique("operator", self.operators.iter().map(|o| &o.id).collect())?;
+        unique("viewer", self.viewers.iter().map(|v| &v.id).collect())?;
         let mut homes: BTreeMap<&Id, &Id> = BTreeMap::new();
         for place in self.stations() {
             for robot in &place.station.robots {
@@ -148,6 +178,14 @@ impl FieldConfig {
                 if let Some(other) = homes.insert(robot, &place.station.id) {
                     return Err(bad(format!("robot {robot} stands at two stations, {other} and {}", place.station.id)));
                 }
+            }
+        }
+        for operator in &self.operators {
+            if let Some(zone) = operator.zones.iter().find(|id| !self.zones.iter().any(|zone| &zone.id == *id)) {
+                return Err(bad(format!("operator {} names zone {zone}, which is not among [[zones]]", operator.id)));
+            }
+            if let Some(station) = operator.stations.iter().find(|id| self.station(id).is_none()) {
+                return Err(bad(format!("operator {} names station {station}, which no scene has", operator.id)));
             }
         }
         for task in &self.tasks {
@@ -181,6 +219,14 @@ impl FieldConfig {
     /// A robot by id.
     pub fn robot(&self, id: &Id) -> Option<&RobotConfig> {
         self.robots.iter().find(|robot| &robot.id == id)
+    }
+
+    /// The stations that an operator may control, in file order; none for an operator that the field does not name.
+    pub fn stations_of(&self, operator: &Id) -> impl Iterator<Item = StationPlace<'_>> {
+        let rights = self.operators.iter().find(|known| &known.id == operator);
+        self.stations().filter(move |place| {
+            rights.is_some_and(|rights| rights.zones.contains(&place.zone.id) || rights.stations.contains(&place.station.id))
+        })
     }
 
     /// A task by id.
@@ -231,11 +277,32 @@ mod tests {
         assert_eq!((place.zone.id.as_str(), place.scene.id.as_str(), place.station.id.as_str()), ("industry", "vehicle-inspection", "a01"));
     }
 
+    #[track_caller]
+    fn may_control(rights: &str, operator: &str, expect: &[&str]) {
+        let second = "[[zones.scenes.stations]]\nid = \"a02\"\nposition_m = [3.0, 0.0]\nheading_rad = 0.0\n[[robots]]";
+        let text = format!("{}\n[[operators]]\nid = \"op-07\"\n{rights}", FIELD.replace("[[robots]]", second));
+        let field = FieldConfig::parse(&text).unwrap();
+        let operator = Id::new("operator", operator).unwrap();
+        let stations: Vec<&str> = field.stations_of(&operator).map(|place| place.station.id.as_str()).collect();
+        assert_eq!(stations, expect, "{rights}");
+    }
+
+    #[test]
+    fn operators_control_what_the_field_gives_them_and_nothing_else() {
+        may_control("stations = [\"a02\"]", "op-07", &["a02"]);
+        may_control("zones = [\"industry\"]", "op-07", &["a01", "a02"]);
+        may_control("", "op-07", &[]);
+        may_control("zones = [\"industry\"]", "op-08", &[]);
+    }
+
     #[test]
     fn bad_fields_are_refused_by_name() {
         refuses(&FIELD.replace("robots = [\"walker-s-01\"]", "robots = [\"kuavo-09\"]"), "kuavo-09");
         refuses(&FIELD.replace("Asia/Shanghai", "Asia/Qingdao"), "Asia/Qingdao");
         refuses(&FIELD.replace("position_m", "position"), "position");
+        refuses(&format!("{FIELD}\n[[operators]]\nid = \"op-07\"\nzones = [\"home\"]"), "zone home");
+        refuses(&format!("{FIELD}\n[[operators]]\nid = \"op-07\"\nstations = [\"b01\"]"), "station b01");
+        refuses(&format!("{FIELD}\n[[viewers]]\nid = \"wall-1\"\n[[viewers]]\nid = \"wall-1\""), "viewer wall-1");
         refuses(&format!("{FIELD}\n[[robots]]\nid = \"walker-s-01\"\nname = \"\"\nmodel = \"\""), "named twice");
     }
 }

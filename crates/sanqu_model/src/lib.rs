@@ -17,7 +17,7 @@ mod time;
 
 pub use chunk::{Chunk, RUN, SEQ, T, T_RECV, VIDEO_DATA, VIDEO_KEYFRAME};
 pub use error::ModelError;
-pub use field::{FieldConfig, RobotConfig, Scene, Station, StationPlace, Task, Zone};
+pub use field::{FieldConfig, OperatorConfig, RobotConfig, Scene, Station, StationPlace, Task, ViewerConfig, Zone};
 pub use id::{EpisodeId, Id};
 pub use json::canonical_json;
 pub use key::{STREAM_NAME_BYTES_MAX, StreamKey, StreamKind, StreamName, control_key};

@@ -5,13 +5,14 @@ mod status;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sanqu_ingest::Node;
+use sanqu_ingest::{Keys, Node, Role};
 use sanqu_model::{FieldConfig, Id};
 use sanqu_record::Outcome as TaskOutcome;
 use sanqu_record::{ControlReply, ControlRequest, EpisodeProgress, LastEpisode, Verb, send_control};
 
 use crate::assets::Assets;
 use crate::cli::{Episode, Judgement, OutcomeWord, Station};
+use crate::link;
 use crate::outcome::Outcome;
 use crate::progress::Waiting;
 
@@ -33,9 +34,15 @@ pub(crate) async fn run(args: &Episode, assets: &Assets) -> Result<Outcome> {
         bail!("field {} has no task {task}; it has {}", field.field, list(field.tasks.iter().map(|task| &task.id)));
     }
     request.operator = to.operator.as_deref().map(|operator| Id::new("operator", operator)).transpose()?;
-    let node =
-        Node::client(&to.connect).await.with_context(|| format!("no recorder at {}: is `sanqu record` running there?", to.connect))?;
-    let place = Place { node: &node, field: &field, station };
+    let keys = link::keys(&to.keys, Role::Operator, request.operator.as_ref())?;
+    let endpoint = link::endpoint(to.connect.as_deref(), keys.is_some());
+    if let Some(keys) = &keys {
+        // The recorder notes who acted: with keys it is who they are of.
+        request.operator = Some(keys.holder().id.clone());
+    }
+    let node = link::client(&endpoint, keys.as_ref()).await;
+    let node = node.with_context(|| format!("no recorder at {endpoint}: is `sanqu record` running there?"))?;
+    let place = Place { node: &node, field: &field, station, keys: keys.as_ref() };
     let result = converse(&place, args, &request, to.json).await;
     node.close().await?;
     result
@@ -46,12 +53,24 @@ struct Place<'a> {
     node: &'a Node,
     field: &'a FieldConfig,
     station: Id,
+    keys: Option<&'a Keys>,
 }
 
 impl Place<'_> {
     async fn ask(&self, request: &ControlRequest) -> Result<ControlReply> {
         let answer = send_control(self.node, &self.field.field, &self.station, request).await;
-        answer.with_context(|| format!("no recorder of field {} answers for station {}", self.field.field, self.station))
+        answer.with_context(|| format!("no recorder of field {} answers for station {}{}", self.field.field, self.station, self.rights()))
+    }
+
+    /// A recorder does not answer who may not ask: what the field file here says of that.
+    fn rights(&self) -> String {
+        let Some(operator) = self.keys.map(|keys| &keys.holder().id) else { return String::new() };
+        let own: Vec<&Id> = self.field.stations_of(operator).map(|place| &place.station.id).collect();
+        if own.contains(&&self.station) {
+            return String::new();
+        }
+        let own = if own.is_empty() { "none".to_owned() } else { list(own.into_iter()) };
+        format!(": the field file does not give it to operator {operator}, who has {own}")
     }
 }
 

@@ -6,6 +6,7 @@ mod episode;
 mod export;
 mod import;
 mod info;
+mod keys;
 mod ls;
 mod record;
 mod repair;
@@ -19,6 +20,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
+use sanqu_ingest::Refusals;
 
 pub(crate) use info::find as find_episode;
 
@@ -31,12 +33,12 @@ use crate::sibling;
 ///
 /// # Errors
 /// Whatever the verb could not do; the program then ends with exit code 1.
-pub(crate) fn run(cli: Cli) -> Result<Outcome> {
+pub(crate) fn run(cli: Cli, refusals: Refusals) -> Result<Outcome> {
     let assets = || Assets::locate(cli.assets.as_deref());
     match cli.verb {
         Verb::Demo(args) => block_on(demo::run(&args, &assets()?)),
         Verb::Sim(args) => block_on(sim::run(&args, &assets()?)),
-        Verb::Record(args) => block_on(record::run(&args, &assets()?)),
+        Verb::Record(args) => block_on(record::run(&args, &assets()?, refusals)),
         Verb::Episode(args) => block_on(episode::run(&args, &assets()?)),
         Verb::Ls(args) => ls::run(&args),
         Verb::Info(args) => info::run(&args),
@@ -49,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
         Verb::Replay(args) => replay::run(args.arguments, cli.assets.as_deref()),
         Verb::Robot(Robot::Check(args)) => robot::check(&args),
         Verb::Robot(Robot::Fk(args)) => robot::fk(&args),
+        Verb::Keys(args) => keys::run(&args, assets),
         Verb::Config(args) => config::run(&args, &assets()?),
         Verb::Completions(args) => {
             // By way of memory: the generator panics where it cannot write.

@@ -11,6 +11,7 @@ use crate::assets::Assets;
 use crate::cli::Sim;
 use crate::fault::{Faults, Next};
 use crate::feed;
+use crate::link::{self, Router};
 use crate::outcome::Outcome;
 use crate::signals::{stop_on_signal, stopped};
 
@@ -21,8 +22,9 @@ use crate::signals::{stop_on_signal, stopped};
 pub(crate) async fn run(args: &Sim, assets: &Assets) -> Result<Outcome> {
     let signal = stop_on_signal()?;
     let stop = stop_after(args.seconds, signal)?;
+    let router = Router { endpoint: link::endpoint(args.connect.as_deref(), args.keys.keys.is_some()), keys: args.keys.clone() };
     if let Some(what) = &args.from {
-        return feed::run(what, &args.store, &args.connect, stop).await;
+        return feed::run(what, &args.store, &router, stop).await;
     }
     ensure!(args.rate.is_finite() && (1.0..=5000.0).contains(&args.rate), "--rate {} is not within 1..5000 Hz", args.rate);
     let field = assets.field(&args.field)?;
@@ -30,12 +32,12 @@ pub(crate) async fn run(args: &Sim, assets: &Assets) -> Result<Outcome> {
     super::say(&format!(
         "simulating {} on {}",
         robots.iter().map(|robot| robot.id.to_string()).collect::<Vec<_>>().join(", "),
-        args.connect
+        router.endpoint
     ));
     let mut running = JoinSet::new();
     for (index, robot) in robots.iter().enumerate() {
         let seed = args.seed.wrapping_add(index as u64);
-        let robot = start(&field, robot, assets, &args.connect, args.rate, seed).await?;
+        let robot = start(&field, robot, assets, &router, args.rate, seed).await?;
         running.spawn(robot.run(Faults::new(&args.fault), stop.clone()));
     }
     while let Some(report) = running.join_next().await {
@@ -59,7 +61,7 @@ pub(crate) async fn start(
     field: &FieldConfig,
     robot: &RobotConfig,
     assets: &Assets,
-    connect: &str,
+    router: &Router,
     rate_hz: f64,
     seed: u64,
 ) -> Result<Running> {
@@ -72,7 +74,7 @@ pub(crate) async fn start(
         cameras: cameras.to_vec(),
         seed,
     };
-    let node = Node::client(connect).await?;
+    let node = router.dial(&robot.id).await?;
     let sim = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {}", robot.id))?;
     let publisher = RobotPublisher::declare(&node, &field.field, &robot.id, fresh_boot(), sim.descriptions()).await?;
     Ok(Running { node, publisher, robot: sim })

@@ -27,5 +27,7 @@ pub(super) fn shipped(field: &Id, assets: &[PathBuf], warnings: &mut Vec<String>
         zones: Vec::new(),
         robots: Vec::new(),
         tasks: Vec::new(),
+        operators: Vec::new(),
+        viewers: Vec::new(),
     })
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::assets::Assets;
 use crate::commands::{say, sim};
 use crate::fault::Faults;
+use crate::link::Router;
 use crate::signals::stopped;
 
 /// Robots warm up before the first start, so that its pre-roll is full.
@@ -35,10 +36,11 @@ impl Field {
         let (stop_robots, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
         let mut stations = Vec::new();
+        let router = Router::plain(endpoint);
         for (seed, robot) in (1..).zip(robots) {
             let place = config.station_of(&robot.id).with_context(|| format!("robot {} stands at no station", robot.id))?;
             stations.push(place.station.id.clone());
-            running.spawn(sim::start(config, robot, assets, endpoint, rate_hz, seed).await?.run(Faults::new(&[]), stopped.clone()));
+            running.spawn(sim::start(config, robot, assets, &router, rate_hz, seed).await?.run(Faults::new(&[]), stopped.clone()));
             say(&format!("{} ({}) at {} / {} / {}", robot.id, robot.name, place.zone.id, place.scene.id, place.station.id));
         }
         Ok(Self { config: config.clone(), stations, control: Node::client(endpoint).await?, robots: running, stop_robots })
