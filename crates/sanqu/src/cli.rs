@@ -180,6 +180,9 @@ pub(crate) struct Record {
     /// Kept from before a start
     #[arg(long, default_value_t = 2.0, value_name = "S")]
     pub(crate) pre_roll: f64,
+    /// Serve /metrics (Prometheus) and /status (JSON) over HTTP, to whoever reaches this address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod fault;
 mod feed;
+mod http;
 mod link;
 mod outcome;
 mod progress;

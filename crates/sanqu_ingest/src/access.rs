@@ -3,7 +3,7 @@
 //! Everything that is not listed is denied. zenoh matches a rule when its key expression includes the message's; a chunk
 //! that begins with `@` is matched by no wildcard, so that `@` keys are named one by one.
 
-use sanqu_model::{FieldConfig, Id, control_key};
+use sanqu_model::{FieldConfig, Id, control_key, recorder_key};
 use sanqu_wire::PAYLOAD_BYTES_MAX;
 use serde_json::{Value, json};
 
@@ -114,11 +114,12 @@ fn viewer_rules(field: &Id) -> Vec<Rule> {
     let all = format!("sanqu/{field}/**");
     let alive = format!("{}/**", alive_key(field, "*"));
     let describe = describe_key(field, "*");
+    let heard = vec![all, recorder_key(field)];
     vec![
-        Rule { flow: Flow::Ingress, messages: &["declare_subscriber"], keys: vec![all.clone()] },
+        Rule { flow: Flow::Ingress, messages: &["declare_subscriber"], keys: heard.clone() },
         Rule { flow: Flow::Ingress, messages: &["query"], keys: vec![describe.clone()] },
         Rule { flow: Flow::Ingress, messages: &["liveliness_query", "declare_liveliness_subscriber"], keys: vec![alive.clone()] },
-        Rule { flow: Flow::Egress, messages: &["put", "delete"], keys: vec![all] },
+        Rule { flow: Flow::Egress, messages: &["put", "delete"], keys: heard },
         Rule { flow: Flow::Egress, messages: &["reply", "declare_queryable"], keys: vec![describe] },
         Rule { flow: Flow::Egress, messages: &["liveliness_token"], keys: vec![alive] },
     ]
@@ -209,6 +210,8 @@ mod tests {
             ("operator:op-07", "declare_queryable", "sanqu/desk/@station/b01/ctl", false),
             ("operator:op-08", "query", "sanqu/desk/@station/b01/ctl", false),
             ("viewer:wall-1", "declare_subscriber", "sanqu/desk/*/joint", true),
+            ("viewer:wall-1", "declare_subscriber", "sanqu/desk/@recorder/status", true),
+            ("viewer:wall-1", "put", "sanqu/desk/@recorder/status", false),
             ("viewer:wall-1", "declare_subscriber", "sanqu/**", false),
             ("viewer:wall-1", "put", "sanqu/desk/kuavo-01/joint", false),
             ("viewer:wall-1", "query", "sanqu/desk/@station/b01/ctl", false),

@@ -11,6 +11,7 @@
 mod access;
 mod announce;
 mod batch;
+mod bulletin;
 mod claim;
 mod error;
 mod held;
@@ -31,6 +32,7 @@ mod spill;
 
 pub use announce::{Counts, describe, describe_robot, final_counts, robot_counts, robots_alive};
 pub use batch::{Arrived, Batch};
+pub use bulletin::Bulletin;
 pub use claim::Claim;
 pub use error::IngestError;
 pub use held::{Held, Outage, RING_BYTES_MAX, RING_HOLD, RingConfig, Spill};

@@ -124,6 +124,12 @@ struct Peer {
     left: bool,
 }
 
+impl fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusals").finish_non_exhaustive()
+    }
+}
+
 impl Refusals {
     /// The most rows that are kept apart.
     pub const ROWS_MAX: usize = 256;

@@ -187,6 +187,11 @@ pub fn control_key(field: &Id, station: &Id) -> String {
     format!("sanqu/{field}/@station/{station}/ctl")
 }
 
+/// Where a recorder says once a second how it is, as JSON. Wildcards do not match it: it is asked for by name.
+pub fn recorder_key(field: &Id) -> String {
+    format!("sanqu/{field}/@recorder/status")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ pub use error::ModelError;
 pub use field::{FieldConfig, OperatorConfig, RobotConfig, Scene, Station, StationPlace, Task, ViewerConfig, Zone};
 pub use id::{EpisodeId, Id};
 pub use json::canonical_json;
-pub use key::{STREAM_NAME_BYTES_MAX, StreamKey, StreamKind, StreamName, control_key};
+pub use key::{STREAM_NAME_BYTES_MAX, StreamKey, StreamKind, StreamName, control_key, recorder_key};
 pub use loss::{DetectedBy, LossCause, LossRow, LossTotals};
 pub use manifest::{ClockStats, FORMAT_VERSION, FileEntry, Manifest, RobotEntry, StreamEntry};
 pub use ranges::SeqRanges;

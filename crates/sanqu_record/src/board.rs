@@ -1,16 +1,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sanqu_ingest::{BadKeys, Intake};
+use sanqu_ingest::{BadKeys, Bulletin, Intake, Refusals};
 use sanqu_store::Store;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
 
 use crate::station::PUBLISH_PERIOD;
 use crate::{RecorderStatus, RefusedRobot};
 
 /// How often the disk is looked at; the rate of recording is measured over as long.
 const DISK_PERIOD: Duration = Duration::from_secs(2);
+
+/// How often the status is said on the bus.
+const TELL_PERIOD: Duration = Duration::from_secs(1);
 
 /// The robots that are heard and that no station takes.
 pub(crate) fn refused_robots(intake: &Intake) -> Vec<RefusedRobot> {
@@ -25,9 +29,10 @@ pub(crate) fn free_bytes(store: &Store) -> Option<u64> {
 }
 
 /// Keeps up to date what the status says beside the stations, which write their own places.
-pub(crate) async fn keep(store: Store, intake: Arc<Intake>, board: watch::Sender<RecorderStatus>) {
+pub(crate) async fn keep((store, refusals): (Store, Refusals), intake: Arc<Intake>, board: watch::Sender<RecorderStatus>) {
     let mut ticks = interval(PUBLISH_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = 0;
     let mut looked: Option<(Instant, u64)> = None;
     loop {
         ticks.tick().await;
@@ -43,6 +48,11 @@ pub(crate) async fn keep(store: Store, intake: Arc<Intake>, board: watch::Sender
                 status.disk_minutes_left = free.zip(rate).and_then(|(free, rate)| free.checked_div(rate));
             });
         }
+        let report = refusals.report();
+        if report.total != told {
+            told = report.total;
+            board.send_modify(|status| status.refusals = report);
+        }
         let BadKeys { samples: stray_samples, keys } = intake.bad_keys();
         let refused = refused_robots(&intake);
         let waiting = intake.fill();
@@ -53,6 +63,24 @@ pub(crate) async fn keep(store: Store, intake: Arc<Intake>, board: watch::Sender
             (status.stray_keys, status.refused_robots) = (keys, refused);
             has_changed
         });
+    }
+}
+
+/// Says the status on the bus, for whoever watches from elsewhere.
+pub(crate) async fn tell(bulletin: Bulletin, status: watch::Receiver<RecorderStatus>) {
+    let mut ticks = interval(TELL_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let json = serde_json::to_vec(&*status.borrow());
+        match json {
+            Ok(json) => {
+                if let Err(error) = bulletin.put(json).await {
+                    warn!(%error, "the recorder's status was not told");
+                }
+            }
+            Err(error) => warn!(%error, "the recorder's status cannot be written as JSON"),
+        }
     }
 }
 

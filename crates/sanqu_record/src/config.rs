@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sanqu_ingest::Refusals;
 use sanqu_model::{FieldConfig, Id};
 use sanqu_store::Store;
 
@@ -39,6 +40,8 @@ pub struct RecorderConfig {
     /// shared out evenly: a station can have its part of that whatever the others do. The other half is lent to the
     /// stations that need more. What a station is just writing, and its pre-roll, come on top.
     pub queue_bytes: usize,
+    /// What the secured router refuses, where there is one: shown in the status.
+    pub refusals: Refusals,
     /// Record robots that the field does not know, at [`RecorderConfig::unknown_station`].
     pub allow_unknown: bool,
     /// The station at which unknown robots are recorded: they belong to the episodes that start there after they were
@@ -60,6 +63,7 @@ impl RecorderConfig {
             resume_within: Duration::from_secs(60),
             resend_grace: Duration::from_secs(5),
             queue_bytes: 256 << 20,
+            refusals: Refusals::default(),
             allow_unknown: false,
             unknown_station: None,
         }

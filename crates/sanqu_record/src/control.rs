@@ -4,7 +4,7 @@ use sanqu_ingest::{Node, ask};
 use sanqu_model::{EpisodeId, Id, control_key};
 use serde::{Deserialize, Serialize};
 
-use crate::{RecordError, RefusedRobot, StationState, StationStatus};
+use crate::{Lamp, RecordError, RefusedRobot, StationState, StationStatus};
 
 /// How long an operator waits for a reply; a stop takes at most about three seconds.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,6 +108,9 @@ pub struct ControlReply {
     /// To status: robots that are heard and not recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_robots: Vec<RefusedRobot>,
+    /// To status: a lamp for every stage, from robot to disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lamps: Vec<Lamp>,
 }
 
 /// Asks a station and waits for its answer, which may be a refusal (`ok: false`).

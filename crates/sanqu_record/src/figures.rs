@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sanqu_model::LossTotals;
 use serde::{Deserialize, Serialize};
 
 use crate::ResendFigures;
@@ -25,6 +26,8 @@ pub(crate) struct Figures {
     /// Samples whose header or checksum did not fit.
     pub(crate) corrupt_samples: u64,
     pub(crate) resend: ResendFigures,
+    /// Rows in the ledgers of the episodes that were sealed.
+    pub(crate) lost: LossTotals,
     /// How long the last seal took, and how long its episode was.
     pub(crate) last_seal: (Duration, Duration),
 }
@@ -40,6 +43,7 @@ impl Figures {
             durable_bytes: 0,
             corrupt_samples: 0,
             resend: ResendFigures::default(),
+            lost: LossTotals::default(),
             last_seal: (Duration::ZERO, Duration::ZERO),
         }
     }

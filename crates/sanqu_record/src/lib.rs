@@ -20,6 +20,8 @@ mod errand;
 mod error;
 mod figures;
 mod hear;
+mod lamp;
+mod metrics;
 mod pre_roll;
 mod recorder;
 mod resume;
@@ -42,6 +44,8 @@ pub use config::{RecorderConfig, STOP_GRACE};
 pub use control::{CONTROL_TIMEOUT, ControlReply, ControlRequest, Outcome, Verb, send_control};
 pub use error::RecordError;
 pub use figures::Quantiles;
+pub use lamp::{Lamp, Light, Room, lamps, silent};
+pub use metrics::prometheus_text;
 pub use recorder::Recorder;
 pub use status::{
     EpisodeProgress, LastEpisode, RecorderStatus, RefusedRobot, ResendFigures, RobotStatus, StationFigures, StationState, StationStatus,

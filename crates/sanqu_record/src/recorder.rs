@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{Builder, JoinHandle};
 
-use sanqu_ingest::{Claim, Intake, Node, Place, Service};
-use sanqu_model::{Id, Manifest, StationPlace, control_key};
+use sanqu_ingest::{Bulletin, Claim, Intake, Node, Place, Service};
+use sanqu_model::{Id, Manifest, StationPlace, control_key, recorder_key};
 use sanqu_store::{Episode, Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -27,7 +27,7 @@ pub struct Recorder {
     threads: Vec<JoinHandle<()>>,
     errands: Option<tokio::task::JoinHandle<()>>,
     /// Tasks that run until they are told to end.
-    servants: [tokio::task::JoinHandle<()>; 2],
+    servants: [tokio::task::JoinHandle<()>; 3],
     status: watch::Receiver<RecorderStatus>,
     _claim: Claim,
 }
@@ -55,7 +55,8 @@ impl Recorder {
         let (errands, errand_queue) = mpsc::channel(ERRANDS_MAX);
         let (board, status) = watch::channel(RecorderStatus::default());
         let (jobs, sealers) = sealer::start(&config.store, lock)?;
-        let store = config.store.clone();
+        let about = (config.store.clone(), config.refusals.clone());
+        let bulletin = Bulletin::declare(node, recorder_key(&field)).await?;
         let endpoints = if node.locators().is_empty() { "client".to_owned() } else { node.locators().join(",") };
         let context = Arc::new(Context {
             snapshots: snapshots(&config),
@@ -93,7 +94,11 @@ impl Recorder {
         let serving = errand::serve(service, keys.into_iter().zip(desks.iter().cloned()).collect());
         Ok(Self {
             errands: Some(tokio::spawn(errand::run(node.clone(), field, errand_queue))),
-            servants: [tokio::spawn(serving), tokio::spawn(board::keep(store, intake, board))],
+            servants: [
+                tokio::spawn(serving),
+                tokio::spawn(board::keep(about, intake, board)),
+                tokio::spawn(board::tell(bulletin, status.clone())),
+            ],
             desks,
             threads,
             status,

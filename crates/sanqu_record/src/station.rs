@@ -318,6 +318,7 @@ impl Station {
         self.sealing = self.sealing.saturating_sub(1);
         if let Ok(manifest) = &result {
             let length_ns = manifest.stop_ns.saturating_sub(manifest.pre_roll_ns);
+            manifest.streams.iter().for_each(|stream| self.figures.lost.add_totals(&stream.lost));
             self.figures.last_seal = (took, Duration::from_nanos(u64::try_from(length_ns).unwrap_or(0)));
         }
         if let Some(last) = self.last.as_mut().filter(|last| last.episode == episode) {
@@ -378,6 +379,7 @@ impl Station {
                 sync: figures.sync.quantiles(),
                 corrupt_samples: figures.corrupt_samples,
                 resend: figures.resend,
+                lost: figures.lost.clone(),
                 last_seal_ms: millis(figures.last_seal.0),
                 last_sealed_ms: millis(figures.last_seal.1),
             },

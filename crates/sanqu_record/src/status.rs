@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
+use sanqu_ingest::RefusalReport;
 use sanqu_model::{EpisodeId, Id, LossTotals, Manifest, StreamName};
 use serde::{Deserialize, Serialize};
 
-use crate::Quantiles;
+use crate::{Quantiles, Room};
 
 /// What a station is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +161,8 @@ pub struct StationFigures {
     pub corrupt_samples: u64,
     /// What was asked of robots again.
     pub resend: ResendFigures,
+    /// Rows in the ledgers of the episodes that were sealed.
+    pub lost: LossTotals,
     /// How long the last seal took, ms; 0 before the first.
     pub last_seal_ms: u64,
     /// How long the episode was that it sealed, pre-roll included, ms.
@@ -212,4 +215,14 @@ pub struct RecorderStatus {
     /// How many minutes of recording that is enough for, at the rate of the last seconds; none while nothing is recorded.
     #[serde(default)]
     pub disk_minutes_left: Option<u64>,
+    /// What a secured router has refused.
+    #[serde(default)]
+    pub refusals: RefusalReport,
+}
+
+impl RecorderStatus {
+    /// The room that is left where the store is.
+    pub fn room(&self) -> Room {
+        Room { free_bytes: self.disk_free_bytes, minutes_left: self.disk_minutes_left }
+    }
 }

@@ -11,7 +11,7 @@ use crate::errand::Errand;
 use crate::sealer::Decide;
 use crate::station::Station;
 use crate::take::Take;
-use crate::{ControlReply, ControlRequest, Verb};
+use crate::{ControlReply, ControlRequest, Verb, lamps};
 
 /// Done, with the episode and a sentence; or not, with the reason.
 pub(crate) type Done = Result<(Option<EpisodeId>, String), String>;
@@ -81,7 +81,9 @@ impl Station {
         let refused_robots = refused_robots(&self.context.intake);
         let status = self.status(Instant::now());
         let (state, episode) = (status.state, status.episode);
-        self.send(request, &ControlReply { ok: true, message: String::new(), episode, state, station: Some(status), refused_robots });
+        let lamps = lamps(&status, &self.names, self.context.board.borrow().room());
+        let (ok, message, station) = (true, String::new(), Some(status));
+        self.send(request, &ControlReply { ok, message, episode, state, station, refused_robots, lamps });
     }
 
     pub(crate) fn reply(&self, request: Request, done: Done) {
@@ -89,7 +91,10 @@ impl Station {
             Ok((episode, message)) => (true, episode, message),
             Err(reason) => (false, self.take.as_ref().map(|take| take.start.episode), reason),
         };
-        self.send(request, &ControlReply { ok, message, episode, state: self.state(), station: None, refused_robots: Vec::new() });
+        self.send(
+            request,
+            &ControlReply { ok, message, episode, state: self.state(), station: None, refused_robots: Vec::new(), lamps: Vec::new() },
+        );
     }
 
     fn send(&self, request: Request, reply: &ControlReply) {

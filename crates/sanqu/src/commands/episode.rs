@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use sanqu_ingest::{Keys, Node, Role};
 use sanqu_model::{FieldConfig, Id};
 use sanqu_record::Outcome as TaskOutcome;
-use sanqu_record::{ControlReply, ControlRequest, EpisodeProgress, LastEpisode, Verb, send_control};
+use sanqu_record::{ControlReply, ControlRequest, EpisodeProgress, LastEpisode, Verb, send_control, silent};
 
 use crate::assets::Assets;
 use crate::cli::{Episode, Judgement, OutcomeWord, Station};
@@ -117,7 +117,7 @@ async fn converse(place: &Place<'_>, args: &Episode, request: &ControlRequest, j
     } else if let Some(last) = &last {
         super::print(&status::last_line(last))?;
     } else if let Some(station) = &reply.station {
-        super::print(&status::text(station, &reply, place.field))?;
+        super::print(&status::text(station, &reply))?;
     } else if reply.ok {
         super::print(&reply.message)?;
     }
@@ -155,7 +155,7 @@ async fn sealed(place: &Place<'_>, episode: &str) -> Result<ControlReply> {
 async fn warn_of_silence(place: &Place<'_>) -> Result<()> {
     let reply = place.ask(&ControlRequest::new(Verb::Status)).await?;
     let expected = place.field.station(&place.station).map(|found| found.station.robots.clone()).unwrap_or_default();
-    for robot in status::silent(&expected, reply.station.as_ref()) {
+    for robot in silent(&expected, reply.station.as_ref()) {
         super::say(&format!("warning: robot {robot} of station {} is not heard: is it publishing?", place.station));
     }
     Ok(())

@@ -43,16 +43,25 @@ pub(crate) async fn run(args: &Record, assets: &Assets, refusals: Refusals) -> R
         sync: Duration::from_millis(args.sync_ms),
         pre_roll: Duration::from_secs_f64(args.pre_roll),
         allow_unknown: args.allow_unknown,
+        refusals: refusals.clone(),
         ..RecorderConfig::new(field, assets.robots(), store)
     };
     let recorder = Recorder::start(&node, config).await?;
+    let http = match &args.http {
+        Some(address) => Some(crate::http::serve(address, recorder.watch()).await?),
+        None => None,
+    };
     // Scripts wait for this line; it names the real port.
     let reached = match &args.connect {
         Some(endpoint) => format!("connected to {endpoint}"),
         None => format!("listening on {}", node.locators().join(" ")),
     };
     super::print(&format!("recording field {name} ({stations} stations) into {}; {reached}", args.store.display()))?;
+    if let Some(http) = &http {
+        super::say(&format!("http://{0}/metrics for Prometheus, http://{0}/status for JSON", http.address));
+    }
     stopped(stop).await;
+    drop(http);
     super::say("closing what is open and sealing; this can take a moment");
     let waiting = Waiting::new("sealing".to_owned());
     let manifests = recorder.shutdown().await?;

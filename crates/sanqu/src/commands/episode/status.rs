@@ -1,23 +1,15 @@
 //! A station's status for people.
 
-use sanqu_model::{FieldConfig, Id, display_local, now_ns};
-use sanqu_record::{ControlReply, EpisodeProgress, LastEpisode, StationState, StationStatus};
+use sanqu_model::{display_local, now_ns};
+use sanqu_record::{ControlReply, EpisodeProgress, LastEpisode, Light, StationState, StationStatus};
 
 use crate::table::{bytes, seconds, table};
 
-/// A robot whose newest sample is younger than this is heard.
-const FRESH_NS: u64 = 2_000_000_000;
-
 /// Everything about a station: state, last episode, robots and their streams.
-pub(super) fn text(station: &StationStatus, reply: &ControlReply, field: &FieldConfig) -> String {
+pub(super) fn text(station: &StationStatus, reply: &ControlReply) -> String {
     let mut lines = vec![format!("station {}: {}", station.station, state(station))];
-    lines.extend(station.problem.iter().map(|problem| format!("problem: {problem} ({} samples not written)", station.unwritten_samples)));
-    if station.refused_samples > 0 {
-        lines.push(format!("refused: {} samples did not fit into the recorder's queue", station.refused_samples));
-    }
     lines.extend(station.last.iter().map(last_line));
-    let expected = field.station(&station.station).map(|found| found.station.robots.clone()).unwrap_or_default();
-    lines.extend(silent(&expected, Some(station)).map(|robot| format!("robot {robot}: not heard")));
+    lines.extend(reply.lamps.iter().map(|lamp| format!("{} {:8} {}", light(lamp.light), lamp.stage, lamp.text)));
     for robot in &reply.refused_robots {
         lines.push(format!("robot {}: heard, not recorded ({} samples): {}", robot.robot, robot.samples, robot.reason));
     }
@@ -78,15 +70,13 @@ pub(super) fn last_line(last: &LastEpisode) -> String {
     }
 }
 
-/// The robots of a station that were never heard, or from which nothing came for a second or so.
-pub(super) fn silent<'a>(expected: &'a [Id], station: Option<&'a StationStatus>) -> impl Iterator<Item = &'a Id> {
-    let heard = move |id: &Id| {
-        let robot = station.and_then(|station| station.robots.iter().find(|robot| robot.robot == *id));
-        // The rate is 0 during a robot's first second; the receive time is the recorder's, whose clock may not be ours.
-        let fresh = |recv_ns: i64| now_ns().abs_diff(recv_ns) < FRESH_NS;
-        robot.is_some_and(|robot| robot.streams.iter().any(|stream| stream.rate_hz > 0.0 || fresh(stream.last_recv_ns)))
-    };
-    expected.iter().filter(move |id| !heard(id))
+/// A word beside the colour that a terminal may not show.
+fn light(light: Light) -> &'static str {
+    match light {
+        Light::Green => "ok   ",
+        Light::Yellow => "LOOK ",
+        Light::Red => "ALARM",
+    }
 }
 
 #[cfg(test)]
