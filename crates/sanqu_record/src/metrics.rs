@@ -37,6 +37,9 @@ pub fn prometheus_text(status: &RecorderStatus) -> String {
     page.text
 }
 
+/// Names and values that tell lines of one figure apart.
+type Labels<'a> = [(&'a str, &'a dyn Display)];
+
 /// A figure that every station has: its name, whether it only grows, what it is, and how to read it.
 type Figure = (&'static str, &'static str, &'static str, fn(&StationStatus) -> u64);
 
@@ -115,7 +118,7 @@ fn lags(page: &mut Page, stations: &[StationStatus]) {
 }
 
 fn streams(page: &mut Page, stations: &[StationStatus]) {
-    let each = |write: &mut dyn FnMut(&[(&str, &dyn Display)], &crate::StreamStatus)| {
+    let each = |write: &mut dyn FnMut(&Labels<'_>, &crate::StreamStatus)| {
         for station in stations {
             for robot in &station.robots {
                 for stream in &robot.streams {
@@ -160,7 +163,7 @@ impl Page {
         let _ = write!(self.text, "# HELP sanqu_{name} {help}\n# TYPE sanqu_{name} {kind}\n");
     }
 
-    fn line(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: impl Display) {
+    fn line(&mut self, name: &str, labels: &Labels<'_>, value: impl Display) {
         let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(&value.to_string()))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.text, "sanqu_{name}{labels} {value}");
