@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::panic::RefUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::StoreError;
 use crate::error::IoContext;
@@ -58,7 +58,7 @@ pub enum Operation<'a> {
     Write {
         /// The open file.
         file: u64,
-        /// Where it was opened.
+        /// Where it is.
         path: &'a Path,
         /// Where in the file.
         offset: u64,
@@ -69,7 +69,7 @@ pub enum Operation<'a> {
     SetLength {
         /// The open file.
         file: u64,
-        /// Where it was opened.
+        /// Where it is.
         path: &'a Path,
         /// The new length.
         bytes: u64,
@@ -78,7 +78,7 @@ pub enum Operation<'a> {
     SyncFile {
         /// The open file.
         file: u64,
-        /// Where it was opened.
+        /// Where it is.
         path: &'a Path,
     },
     /// A folder's entries are made durable.
@@ -147,7 +147,10 @@ impl Disk {
         let number = self.watched.as_ref().map_or(0, |watched| watched.files.fetch_add(1, Ordering::Relaxed));
         self.ask(&Operation::Open { file: number, path, empty }).at(action, path)?;
         let file = options.open(path).at(action, path)?;
-        Ok(DiskFile { open: Arc::new(OpenFile { disk: self.clone(), number, path: path.to_path_buf(), file }), position: 0 })
+        Ok(DiskFile {
+            open: Arc::new(OpenFile { disk: self.clone(), number, path: path.to_path_buf(), renamed: OnceLock::new(), file }),
+            position: 0,
+        })
     }
 
     /// Makes a folder whose parent is there.
@@ -170,6 +173,14 @@ impl Disk {
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
         self.ask(&Operation::Rename { from, to }).and_then(|()| fs::rename(from, to)).at("rename", from)
+    }
+
+    /// Renames a file that is being written: later operations name its new place.
+    pub(crate) fn rename_open(&self, file: &DiskFile, to: &Path) -> Result<(), StoreError> {
+        self.rename(file.open.path(), to)?;
+        // A file gets its name once.
+        let _ = file.open.renamed.set(to.to_path_buf());
+        Ok(())
     }
 
     pub(crate) fn remove_file(&self, path: &Path) -> Result<(), StoreError> {
@@ -213,13 +224,18 @@ pub(crate) struct OpenFile {
     disk: Disk,
     number: u64,
     path: PathBuf,
+    renamed: OnceLock<PathBuf>,
     file: fs::File,
 }
 
 impl OpenFile {
+    fn path(&self) -> &Path {
+        self.renamed.get().unwrap_or(&self.path)
+    }
+
     /// Makes the content durable, and as much about it as is needed to find it.
     pub(crate) fn sync_data(&self) -> io::Result<()> {
-        self.disk.ask(&Operation::SyncFile { file: self.number, path: &self.path })?;
+        self.disk.ask(&Operation::SyncFile { file: self.number, path: self.path() })?;
         self.file.sync_data()
     }
 }
@@ -237,22 +253,23 @@ impl DiskFile {
 
     /// Makes content and length durable.
     pub(crate) fn sync_all(&self) -> io::Result<()> {
-        self.open.disk.ask(&Operation::SyncFile { file: self.open.number, path: &self.open.path })?;
+        self.open.disk.ask(&Operation::SyncFile { file: self.open.number, path: self.open.path() })?;
         self.open.file.sync_all()
     }
 
     /// Cuts the file off, or grows it with zeros.
     pub(crate) fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.open.disk.ask(&Operation::SetLength { file: self.open.number, path: &self.open.path, bytes })?;
+        self.open.disk.ask(&Operation::SetLength { file: self.open.number, path: self.open.path(), bytes })?;
         self.open.file.set_len(bytes)
     }
 }
 
 impl Write for DiskFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let OpenFile { disk, number, path, file } = self.open.as_ref();
-        let allowed = disk.bytes_allowed(&Operation::Write { file: *number, path, offset: self.position, bytes }, bytes.len())?;
-        let written = (&*file).write(&bytes[..allowed])?;
+        let open = self.open.as_ref();
+        let operation = Operation::Write { file: open.number, path: open.path(), offset: self.position, bytes };
+        let allowed = open.disk.bytes_allowed(&operation, bytes.len())?;
+        let written = (&open.file).write(&bytes[..allowed])?;
         self.position += written as u64;
         Ok(written)
     }
@@ -320,7 +337,8 @@ mod tests {
         file.set_len(3).unwrap();
         file.shared().sync_data().unwrap();
         disk.sync_dir(&inner).unwrap();
-        disk.rename(&inner.join("x"), &inner.join("y")).unwrap();
+        disk.rename_open(&file, &inner.join("y")).unwrap();
+        assert_eq!(file.open.path(), inner.join("y"));
         assert_eq!(fs::read(inner.join("y")).unwrap(), b"hab");
         disk.remove_file(&inner.join("y")).unwrap();
         disk.remove_dir_all(&inner).unwrap();

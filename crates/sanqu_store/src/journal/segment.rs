@@ -105,6 +105,11 @@ impl Segment {
         Ok(segment)
     }
 
+    /// Gives the file its name.
+    pub(super) fn name(&self, disk: &Disk) -> Result<(), StoreError> {
+        disk.rename_open(&self.file, &self.path)
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -256,7 +256,7 @@ fn begin(disk: &Disk, folder: &Path, number: u32, repeated: &Repeated) -> Result
         }
         segment.flush().at("write", &path)?;
         segment.shared().sync_data().at("sync", &path)?;
-        disk.rename(&unnamed, &path)?;
+        segment.name(disk)?;
         disk.sync_dir(folder)
     })();
     if begun.is_err() {

@@ -253,3 +253,17 @@ fn outside_tools_can_read_it() {
     assert_eq!(found.len(), messages.len());
     assert!(messages.iter().all(|message| found.contains(message)));
 }
+
+#[test]
+fn a_summary_that_grows_ends_the_segment() {
+    let (_folder, store) = store(Disk::default());
+    let mut journal = JournalWriter::create(&store, &start()).unwrap();
+    // Many channels in many chunks: every one of them is named in the summary for each chunk.
+    for _ in 0..110 {
+        (0..4000).for_each(|boot| append(&mut journal, boot, 0, b"").unwrap());
+        journal.flush().unwrap();
+    }
+    journal.finish().unwrap();
+    let bytes: Vec<u64> = store.journals().unwrap().iter().map(|path| fs::metadata(path).unwrap().len()).collect();
+    assert!(bytes.len() == 2 && bytes[0] < SEGMENT_BYTES_TARGET, "{bytes:?}");
+}
