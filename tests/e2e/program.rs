@@ -66,7 +66,20 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it.
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(command(arguments))
+    }
+
+    /// Starts it in a network namespace.
+    pub(crate) fn start_in<S: AsRef<OsStr>>(namespace: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        let inside = command(arguments);
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(inside.get_program()).args(inside.get_args());
+        command.stdin(Stdio::null()).env_remove("RUST_LOG");
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines: Some(lines) }
     }

@@ -131,7 +131,7 @@ impl Bench {
             None => self.skip("tests on the shared test data: ../shared is not there")?,
         }
         if self.strict {
-            command.env("SANQU_REQUIRE_SHARED", "1").env("SANQU_REQUIRE_RENDER", "1");
+            command.env("SANQU_REQUIRE_SHARED", "1").env("SANQU_REQUIRE_RENDER", "1").env("SANQU_REQUIRE_NETNS", "1");
         }
         let mut missing = Vec::new();
         let environments = self.environments();

@@ -40,11 +40,20 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts it on a free port.
     pub(crate) fn start(store: &Path) -> Self {
-        let mut running = Running::start(["record", "--store", store.to_str().unwrap(), "--listen", "tcp/127.0.0.1:0"]);
+        Self::with(&["record", "--store", store.to_str().unwrap(), "--listen", "tcp/127.0.0.1:0"])
+    }
+
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        Self::of(Running::start(arguments))
+    }
+
+    /// One that was just started.
+    pub(crate) fn of(mut running: Running) -> Self {
         let line = running.line();
         let endpoint = line.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let endpoint = endpoint.unwrap_or_else(|| panic!("no endpoint in {line:?}")).to_owned();
-        Self { running, endpoint }
+        let endpoint =
+            endpoint.or_else(|| line.split("connected to ").nth(1)?.split(';').next()).unwrap_or_else(|| panic!("no endpoint in {line:?}"));
+        Self { endpoint: endpoint.trim().to_owned(), running }
     }
 }
 

@@ -7,6 +7,7 @@ mod bus;
 mod hostile;
 mod kills;
 mod network;
+mod pauses;
 mod restarts;
 mod talker;
 mod truth;

@@ -1,6 +1,10 @@
-//! Robots and clocks that do not stay as they were.
+//! Robots, routers and clocks that do not stay as they were.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use sanqu_ingest::Node;
+use tokio::runtime::Runtime;
 
 use super::bus::{Operator, Recorder, Shelf, pass, runtime};
 use super::talker::{CAMERA, JOINT, Log, Talker};
@@ -32,6 +36,47 @@ fn a_robot_that_crashes_and_comes_back_is_a_second_run_of_the_same_streams() {
         assert!(stream.received[&71].count() >= 30 && stream.received[&72].start() == Some(0), "{name}: {:?}", stream.received);
     }
     assert!([0, 3].contains(&sanqu(["verify", shelf.text()]).code));
+}
+
+/// A router that is neither the recorder's nor a robot's.
+struct Router {
+    runtime: Arc<Runtime>,
+    node: Option<Node>,
+    endpoint: String,
+}
+
+impl Router {
+    fn open(runtime: &Arc<Runtime>) -> Self {
+        let node = runtime.block_on(Node::router("tcp/127.0.0.1:0")).unwrap();
+        Self { endpoint: node.locators()[0].clone(), node: Some(node), runtime: Arc::clone(runtime) }
+    }
+
+    /// Ends every session through it and opens it again in the same place.
+    fn restart(&mut self) {
+        self.runtime.block_on(self.node.take().unwrap().close()).unwrap();
+        self.node = Some(self.runtime.block_on(Node::router(&self.endpoint)).unwrap());
+    }
+}
+
+#[test]
+fn a_router_that_restarts_costs_nothing() {
+    let (shelf, runtime, log) = (Shelf::new(), runtime(), Log::default());
+    let mut router = Router::open(&runtime);
+    let _recorder = Recorder::with(&["record", "--store", shelf.text(), "--connect", &router.endpoint]);
+    let operator = Operator::join(&runtime, &router.endpoint, "c01");
+    let talker = Talker::start(&runtime, &router.endpoint, ("kuavo-01", 73), &log);
+    operator.heard("kuavo-01");
+    let episode = operator.start();
+    operator.recording("kuavo-01", 50);
+    router.restart();
+    let newest = log.sent().len();
+    operator.wait_for("rows of after the restart", |station| {
+        let sent_ns = log.sent()[newest - 1].capture_ns;
+        station.robots.iter().flat_map(|robot| &robot.streams).all(|stream| stream.last_capture_ns > Some(sent_ns))
+    });
+    operator.stop_and_seal();
+    talker.close();
+    check_nothing_lost(&shelf.store(), episode, &log);
 }
 
 #[test]

@@ -1,0 +1,36 @@
+//! Recorders that stand still.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::bus::{Operator, Recorder, Shelf, pass, runtime};
+use super::talker::{Log, Talker};
+use super::truth::check_nothing_lost;
+use crate::program::sanqu;
+
+/// Longer than a session of zenoh lives without a sign of life, shorter than what the robots' rings hold.
+const PAUSE: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_recorder_that_stood_still_for_twenty_seconds_gets_what_it_missed() {
+    let (shelf, runtime, log) = (Shelf::new(), runtime(), Log::default());
+    let recorder = Recorder::start(&shelf.path);
+    let operator = Operator::join(&runtime, &recorder.endpoint, "c01");
+    let talker = Talker::start(&runtime, &recorder.endpoint, ("kuavo-01", 81), &log);
+    operator.heard("kuavo-01");
+    let episode = operator.start();
+    operator.recording("kuavo-01", 50);
+    let pid = Pid::from_raw(i32::try_from(recorder.running.child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    pass(&runtime, PAUSE);
+    kill_process(pid, Signal::CONT).unwrap();
+    let resumed = log.sent().last().unwrap().capture_ns;
+    operator.wait_for("rows of after the pause", |station| {
+        station.robots.iter().flat_map(|robot| &robot.streams).all(|stream| stream.last_capture_ns > Some(resumed))
+    });
+    operator.stop_and_seal();
+    talker.close();
+    check_nothing_lost(&shelf.store(), episode, &log);
+    sanqu(["verify", shelf.text()]).exits(0);
+}
