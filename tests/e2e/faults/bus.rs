@@ -40,7 +40,12 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts it on a free port.
     pub(crate) fn start(store: &Path) -> Self {
-        Self::with(&["record", "--store", store.to_str().unwrap(), "--listen", "tcp/127.0.0.1:0"])
+        Self::at(store, "tcp/127.0.0.1:0")
+    }
+
+    /// Starts it where another one listened.
+    pub(crate) fn at(store: &Path, listen: &str) -> Self {
+        Self::with(&["record", "--store", store.to_str().unwrap(), "--listen", listen])
     }
 
     pub(crate) fn with(arguments: &[&str]) -> Self {
