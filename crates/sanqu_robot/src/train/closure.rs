@@ -31,13 +31,19 @@ fn first_failure(train: &Drivetrain, unit: &Unit, model: &RobotModel) -> Option<
     let size = unit.coupling.size();
     let joints = unit.joints.map(|joint| &model.joints()[joint]);
     let across = if size == 2 { STEPS } else { 0 };
+    let mut turning = None;
     for first in 0..=STEPS {
         for second in 0..=across {
             let pose = [at(joints[0], first)?, if size == 2 { at(joints[1], second)? } else { 0.0 }];
-            let failure = round_trip(unit, pose).err();
-            if failure.is_some() {
-                return failure.map(|problem| train.at(unit, problem));
-            }
+            let failure = match round_trip(unit, pose) {
+                Err(problem) => problem,
+                Ok(sense) if sense == *turning.get_or_insert(sense) => continue,
+                Ok(_) => {
+                    let reason = format!("at joint position {pose:?} the motors turn the other way than elsewhere in the joint's range");
+                    RobotError::BadEntry { element: "linkage".to_owned(), reason }
+                }
+            };
+            return Some(train.at(unit, failure));
         }
     }
     None
@@ -49,13 +55,13 @@ fn at(joint: &Joint, step: u32) -> Option<f64> {
     range.is_finite().then(|| joint.lower + range * f64::from(step) / f64::from(STEPS))
 }
 
-fn round_trip(unit: &Unit, pose: [f64; 2]) -> Result<(), RobotError> {
-    let back = unit.coupling.pose(unit.coupling.outputs(pose)?, pose)?;
-    unit.coupling.jacobian(pose)?;
+/// Whether joints and outputs turn in the same sense at a pose from which the motors alone lead back, starting at zero.
+fn round_trip(unit: &Unit, pose: [f64; 2]) -> Result<bool, RobotError> {
+    let back = unit.coupling.pose(unit.coupling.outputs(pose)?, [0.0; 2])?;
     let off = (back[0] - pose[0]).abs().max((back[1] - pose[1]).abs());
     if off <= ROUND_TRIP_RAD {
-        return Ok(());
+        return Ok(unit.coupling.jacobian(pose)?.determinant() > 0.0);
     }
-    let reason = format!("joint position {pose:?} comes back from the motors as {back:?}: the linkage turns over within the joint's range");
+    let reason = format!("joint position {pose:?} comes back from the motors as {back:?}: another pose has the same motor positions");
     Err(RobotError::BadEntry { element: "linkage".to_owned(), reason })
 }

@@ -109,6 +109,13 @@ impl Jacobian {
         }
     }
 
+    pub(crate) fn determinant(&self) -> f64 {
+        match self {
+            Self::One { slope, .. } => *slope,
+            Self::Two(slopes) => slopes.determinant(),
+        }
+    }
+
     pub(crate) fn transposed_times(&self, torques: [f64; 2]) -> [f64; 2] {
         match self {
             Self::One { slope, .. } => [slope * torques[0], 0.0],

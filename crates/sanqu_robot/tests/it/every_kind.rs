@@ -128,9 +128,13 @@ fn poses_that_a_linkage_cannot_take_name_the_drive() {
 }
 
 fn report(name: &str, table: &str) -> sanqu_robot::CheckReport {
+    report_of(name, &urdf(), table)
+}
+
+fn report_of(name: &str, urdf: &str, table: &str) -> sanqu_robot::CheckReport {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("every-kind-{name}"));
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("robot.urdf"), urdf()).unwrap();
+    std::fs::write(folder.join("robot.urdf"), urdf).unwrap();
     std::fs::write(folder.join("drives.toml"), table).unwrap();
     check_description(&folder.join("robot.urdf"), Some(&folder.join("drives.toml"))).unwrap()
 }
@@ -209,6 +213,18 @@ fn linkages_that_do_not_close_over_the_joint_range_are_found() {
         "joints = [\"pitch\", \"wrist\"]",
         ("joints = [\"pitch\", \"wrist\"]", "expected exactly one other drive"),
     );
+}
+
+#[test]
+fn ranges_in_which_motors_turn_back_or_have_two_poses_are_found() {
+    // The crank's zero is half-way between its two positions for a rocker: one is nearer at one end, the other at the other.
+    refused("back", "crank_zero_rad = 0.9", "crank_zero_rad = 3.28", ("linkage.four_bar", "turn the other way"));
+    let limits = ["lower=\"-0.35\" upper=\"0.35\"", "lower=\"-2.5\" upper=\"2.5\""];
+    let wide = urdf().replace(limits[0], limits[1]);
+    assert_ne!(wide, urdf());
+    let report = report_of("two-poses", &wide, TABLE);
+    let found = |part: &str| report.issues.iter().any(|issue| issue.line.is_some() && issue.detail.contains(part));
+    assert!(found("another pose has the same motor positions") && found("drive \"ankle_a\""), "{:#?}", report.issues);
 }
 
 #[test]

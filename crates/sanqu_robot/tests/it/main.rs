@@ -2,17 +2,22 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests may fail loudly, and say what they skip")]
 
+mod allocation;
 mod assets;
 mod check;
 mod drawing;
 mod drives;
 mod every_kind;
 mod fk;
+mod pictures;
 mod ratio;
 mod reference;
 mod refuse;
 
 use std::path::PathBuf;
+
+#[global_allocator]
+static ALLOCATOR: allocation::Counting = allocation::Counting;
 
 /// A shipped robot's folder.
 fn robot_folder(robot: &str) -> PathBuf {
