@@ -63,7 +63,8 @@ struct Made {
 #[derive(Default)]
 struct Account {
     streams: Vec<Made>,
-    own_lag: Histogram,
+    /// By step.
+    own_lag: Vec<Histogram>,
 }
 
 /// A thread that makes the samples of some robots.
@@ -145,7 +146,7 @@ impl Load {
         let mut threads = Vec::new();
         let numbers: Vec<usize> = (0..self.robots.len()).collect();
         for own in numbers.chunks(ROBOTS_PER_HAND) {
-            let mut account = Account::default();
+            let mut account = Account { own_lag: vec![Histogram::default(); self.spec.steps.len()], ..Account::default() };
             for number in own {
                 for plan in self.spec.streams(&self.robots[*number].id, *number)? {
                     account.streams.push(Made { robot: *number, plan, steps: vec![StepSent::default(); self.spec.steps.len()] });
@@ -179,9 +180,10 @@ impl Load {
                     }
                 }
                 _ = second.tick() => {
-                    let own_lag_max_ns = self.total().own_lag.max_ns;
-                    talk::say(&Event::Tick { own_lag_max_ns })?;
-                    let is_lossy = own_lag_max_ns > OWN_LAG_MAX_NS || self.robots.iter().any(|robot| robot.publisher.held().unsent_rows > 0);
+                    let sent = self.total();
+                    talk::say(&Event::Tick { own_lag_max_ns: sent.own_lag.max_ns })?;
+                    let is_late = sent.own_lag_by_step.iter().any(|own_lag| own_lag.p99_ns > OWN_LAG_MAX_NS);
+                    let is_lossy = is_late || self.robots.iter().any(|robot| robot.publisher.held().unsent_rows > 0);
                     self.stop.fetch_or(self.spec.until_loss && is_lossy, Ordering::Relaxed);
                 }
                 _ = glance.tick() => {
@@ -218,10 +220,10 @@ impl Load {
     fn total(&self) -> Sent {
         let mut sent = Sent { backlog_max_ns: self.backlog_max_ns.clone(), ..Sent::default() };
         let counts: Vec<_> = self.robots.iter().map(|robot| robot.publisher.counts()).collect();
-        let mut own_lag = Histogram::default();
+        let (mut own_lag, mut by_step) = (Histogram::default(), vec![Histogram::default(); self.spec.steps.len()]);
         for account in &self.accounts {
             let account = account.lock().unwrap_or_else(PoisonError::into_inner);
-            own_lag.merge(&account.own_lag);
+            by_step.iter_mut().zip(&account.own_lag).for_each(|(all, of)| all.merge(of));
             for made in &account.streams {
                 let counts = &counts[made.robot];
                 let stream = StreamSent {
@@ -233,7 +235,8 @@ impl Load {
                 sent.streams.insert(made.plan.key(&self.field), stream);
             }
         }
-        sent.own_lag = own_lag.quantiles();
+        by_step.iter().for_each(|of_step| own_lag.merge(of_step));
+        (sent.own_lag, sent.own_lag_by_step) = (own_lag.quantiles(), by_step.iter().map(Histogram::quantiles).collect());
         sent
     }
 }
@@ -273,11 +276,12 @@ impl Hand {
         let Some(robot) = account.streams.get(index).and_then(|made| self.robots.get(made.robot)) else { return };
         // Numbering waits for nothing; the future is ready at once.
         let put = self.runtime.block_on(robot.publisher.put(&plan.stream, plan.kind.rows(), first_ns, is_key, payload));
-        account.own_lag.add(own_lag_ns);
+        if let Some(own_lag) = account.own_lag.get_mut(due.step) {
+            own_lag.add(own_lag_ns);
+        }
         if let Some(step) = account.streams.get_mut(index).and_then(|made| made.steps.get_mut(due.step)) {
             step.offered += 1;
             step.bytes += bytes;
-            step.own_lag_max_ns = step.own_lag_max_ns.max(own_lag_ns.cast_unsigned());
             if let Ok(seq) = put {
                 step.next_seq = seq + u64::from(plan.kind.rows());
             }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::talk::Event;
 
@@ -66,14 +66,23 @@ impl Program {
     }
 
     /// The first event that `wanted` makes something of; others are passed over.
-    pub(crate) fn expect<T>(&self, what: &str, patience: Duration, mut wanted: impl FnMut(Event) -> Option<T>) -> Result<T> {
+    pub(crate) fn expect<T>(&self, what: &str, patience: Duration, wanted: impl FnMut(Event) -> Option<T>) -> Result<T> {
+        let found = self.listen(patience, wanted)?;
+        found.with_context(|| format!("{} did not say {what} within {} s", self.name, patience.as_secs()))
+    }
+
+    /// As [`Program::expect`], but none when it says nothing that is wanted for so long.
+    pub(crate) fn listen<T>(&self, patience: Duration, mut wanted: impl FnMut(Event) -> Option<T>) -> Result<Option<T>> {
         let deadline = Instant::now() + patience;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let event = self.events.recv_timeout(left);
-            let event = event.with_context(|| format!("{} did not say {what} within {} s", self.name, patience.as_secs()))?;
-            if let Some(found) = wanted(event) {
-                return Ok(found);
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) => {
+                    if let Some(found) = wanted(event) {
+                        return Ok(Some(found));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => bail!("{} has ended", self.name),
             }
         }
     }
@@ -171,6 +180,12 @@ pub(crate) fn machine_cpu_s() -> Result<f64> {
 fn parse_machine_cpu_s(stat: &str) -> Option<f64> {
     let fields: Vec<f64> = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().map_while(|field| field.parse().ok()).collect();
     Some([0, 1, 2, 5, 6].iter().filter_map(|index| fields.get(*index)).sum::<f64>() / TICKS_PER_S)
+}
+
+/// Bytes that are free on the disk of `path`.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64> {
+    let disk = rustix::fs::statvfs(path).with_context(|| path.display().to_string())?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Bytes that the files below `path` take on disk.

@@ -82,7 +82,7 @@ pub(crate) struct Args {
 /// Runs what is asked for.
 ///
 /// # Errors
-/// When a run cannot be made. What was found so far is kept.
+/// When a run cannot be made; the others are made all the same, and what was found is kept.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let bench = Bench {
         program: std::env::current_exe().context("where is this program?")?,
@@ -98,14 +98,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut results = Results::open(&json)?;
     (results.sync_ms, results.flush_ms) = (args.periods.sync_ms, args.periods.flush_ms);
     results.machine = Machine::read(&args.repo, &args.out)?;
+    let mut failed: Vec<String> = Vec::new();
     for (tier, robots) in [(Tier::Desk, 2), (Tier::Eight, 8), (Tier::Field, 31)] {
         if args.tier == tier || args.tier == Tier::All {
             for sink in args.sinks() {
                 let trial = Trial { sink, robots, seed: args.seed, steps: args.steady(), until_loss: false, seal: args.seal };
                 let name = tier.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
                 eprintln!("{name}: {robots} robots into {}, {} s", sink.name(), args.seconds);
-                let outcome = bench.run(&trial)?;
-                results.add_tier(TierRow { tier: name, outcome });
+                match bench.run(&trial) {
+                    Ok(outcome) => results.add_tier(TierRow { tier: name, outcome }),
+                    Err(error) => failed.push(format!("{name}, {}: {error:#}", sink.name())),
+                }
                 results.keep(&json)?;
             }
         }
@@ -113,7 +116,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.tier, Tier::Ramp | Tier::All) {
         for sink in args.sinks() {
             eprintln!("ramp: 31 robots into {}", sink.name());
-            results.add_ramp(ramp::run(&bench, sink, args.seed)?);
+            match ramp::run(&bench, sink, args.seed) {
+                Ok(ramp) => results.add_ramp(ramp),
+                Err(error) => failed.push(format!("ramp, {}: {error:#}", sink.name())),
+            }
             results.keep(&json)?;
         }
     }
@@ -126,7 +132,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if args.kills > 0 {
             eprintln!("{} kills of {}", args.kills, sink.name());
             let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-            results.add_kills(kills::run(&bench, sink, args.kills, args.seed, &mut rng)?);
+            match kills::run(&bench, sink, args.kills, args.seed, &mut rng) {
+                Ok(kills) => results.add_kills(kills),
+                Err(error) => failed.push(format!("kills, {}: {error:#}", sink.name())),
+            }
             results.keep(&json)?;
         }
     }
@@ -137,6 +146,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("wrote {}", path.display());
     }
     eprintln!("results are kept in {}", json.display());
+    ensure!(failed.is_empty(), "some runs could not be made:\n  {}", failed.join("\n  "));
     Ok(())
 }
 

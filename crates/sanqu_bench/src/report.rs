@@ -139,6 +139,9 @@ impl Results {
             if !found.is_valid() {
                 notes.push("INVALID: the generator was late".to_owned());
             }
+            if found.disk_full {
+                notes.push("cut short: the disk was nearly full".to_owned());
+            }
             if !found.drained {
                 notes.push("still working when the run ended".to_owned());
             }
@@ -214,12 +217,15 @@ impl Results {
                     format!("{:.1}", step.offered_bytes_per_s / 1e6),
                     step.lost_rows.to_string(),
                     format!("{:.0}", ms(step.backlog_max_ns)),
-                    format!("{:.1}", ms(step.own_lag_max_ns)),
+                    format!("{:.1}", ms(step.own_lag_p99_ns)),
                     if step.carried { "carried" } else { "-" }.to_owned(),
                 ]);
             }
+            if let Some(word) = rows.last_mut().filter(|_| ramp.disk_full).and_then(|row: &mut Vec<String>| row.last_mut()) {
+                word.push_str("; ended because the disk was nearly full");
+            }
         }
-        Table { head: vec!["sink", "offered MB/s", "lost rows", "backlog max ms", "generator lag max ms", ""], rows }
+        Table { head: vec!["sink", "offered MB/s", "lost rows", "backlog max ms", "generator lag p99 ms", ""], rows }
     }
 
     fn kill_table(&self) -> Table {

@@ -69,6 +69,8 @@ pub(crate) struct Sent {
     pub(crate) streams: BTreeMap<String, StreamSent>,
     /// How late samples were made after they were due. Nothing but the generator itself and this computer can hold it up.
     pub(crate) own_lag: Quantiles,
+    /// The same by step.
+    pub(crate) own_lag_by_step: Vec<Quantiles>,
     /// By step, the longest time that samples waited in a robot's ring for the network.
     pub(crate) backlog_max_ns: Vec<u64>,
 }
@@ -95,8 +97,6 @@ pub(crate) struct StepSent {
     pub(crate) bytes: u64,
     /// One past the last row that was numbered.
     pub(crate) next_seq: u64,
-    /// The latest sample.
-    pub(crate) own_lag_max_ns: u64,
 }
 
 impl Sent {

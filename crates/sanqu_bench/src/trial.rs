@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::histogram::Quantiles;
 use crate::plan::{LoadSpec, Step};
-use crate::process::{Program, disk_bytes, machine_cpu_s, own_cpu_s};
+use crate::process::{Program, disk_bytes, free_bytes, machine_cpu_s, own_cpu_s};
 use crate::readback::{self, Found, Truth};
 use crate::reduct::Reduct;
 use crate::sinks::{MEASURED, Periods};
@@ -24,6 +24,8 @@ const BEGIN: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(120);
 /// How long the seal of a run may take.
 const SEAL: Duration = Duration::from_secs(3600);
+/// So much of the disk is left alone.
+const DISK_RESERVE_BYTES: u64 = 6 << 30;
 /// A run whose generator was later than this by its own fault does not count.
 pub(crate) const OWN_LAG_MAX_NS: u64 = 100_000_000;
 
@@ -105,8 +107,10 @@ pub(crate) struct Outcome {
     pub(crate) own_lag: Quantiles,
     /// The longest time that samples waited in a robot's ring for the network.
     pub(crate) backlog_max_ns: u64,
-    /// The sink still worked [`DRAIN`] after the last sample.
+    /// The sink had done everything within [`DRAIN`] of the last sample.
     pub(crate) drained: bool,
+    /// The run was cut short because the disk was nearly full.
+    pub(crate) disk_full: bool,
     /// CPU of the seal and how long it took, s; none without.
     pub(crate) seal: Option<(f64, f64)>,
     /// By step, what was sent and when the generator was late.
@@ -201,7 +205,7 @@ impl Bench {
         let begin = Clocks::read(&sink, &generator)?;
         generator.tell(GO)?;
         let patience = Duration::from_millis(spec.millis()) + 2 * DRAIN;
-        let sent = generator.expect("what it sent", patience, |event| if let Event::Sent(sent) = event { Some(sent) } else { None })?;
+        let (sent, disk_full) = self.until_sent(&mut generator, patience)?;
         let drained = sink.program.wait_quiet(DRAIN)?;
         let end = Clocks::read(&sink, &generator)?;
         if let Some(mut perf) = perf {
@@ -233,9 +237,26 @@ impl Bench {
             own_lag: sent.own_lag,
             backlog_max_ns: sent.backlog_max_ns.iter().max().copied().unwrap_or(0),
             drained,
+            disk_full,
             seal,
             sent,
         })
+    }
+
+    /// Waits for the generator's account; stops it early when the disk is nearly full, and says so.
+    fn until_sent(&self, generator: &mut Program, patience: Duration) -> Result<(Sent, bool)> {
+        let (deadline, mut disk_full) = (Instant::now() + patience, false);
+        while Instant::now() < deadline {
+            let sent = generator.listen(Duration::from_secs(1), |event| if let Event::Sent(sent) = event { Some(sent) } else { None })?;
+            if let Some(sent) = sent {
+                return Ok((sent, disk_full));
+            }
+            if !disk_full && free_bytes(&self.out)? < DISK_RESERVE_BYTES {
+                disk_full = true;
+                generator.tell(STOP)?;
+            }
+        }
+        bail!("the generator did not say what it sent within {} s", patience.as_secs())
     }
 
     fn start_perf(&self, trial: &Trial, sink: &Sink, spec: &LoadSpec) -> Result<Option<std::process::Child>> {

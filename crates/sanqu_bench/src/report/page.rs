@@ -23,7 +23,7 @@ falls out, offered and lost. *Backlog* is the longest that samples waited in a r
 **CPU** is user + system time of the sink's process alone, from the first sample until it had nothing more to do, over the payload bytes that were offered. **Lost** is the truth on disk: after the run the files are read back (journals or, with
 `--seal`, sealed and verified episodes; the MCAP file with a reader of its own and every checksum; ReductStore over HTTP) and compared stream by stream with what was offered. *Ledger* is what the recorder itself says it lost.
 
-**Ramp**: all 31 robots, every stream's rate a quarter higher every 10 s. A step is carried when nothing of it is missing on disk, no sample waited in a ring for more than 1 s, and the generator kept its schedule. Generator and sink share this computer's processors, so the end of the ramp is the end of both.
+**Ramp**: all 31 robots, every stream's rate a quarter higher every 10 s. A step is carried when nothing of it is missing on disk, no sample waited in a ring for more than 1 s, and 99 of 100 were made within 100 ms of their time. Generator and sink share this computer's processors, so the end of the ramp is the end of both.
 
 **SIGKILL**: 8 robots; the sink is killed at a seeded random moment 2 to 7 s after the first sample, its files are read back (the recorder's through `repair` as well, which must find the same rows), and the end of every stream is compared with
 what was due 5 ms before the kill. Damage is a hole before the end, a file that does not open, or rows that differ after repair.

@@ -24,6 +24,7 @@ fn outcome(sink: SinkKind, sink_cpu_s: f64, lost_rows: u64) -> Outcome {
         own_lag: Quantiles::default(),
         backlog_max_ns: 0,
         drained: true,
+        disk_full: false,
         seal: Some((2.0, 2.5)),
         sent: Sent::default(),
     }
@@ -36,8 +37,8 @@ fn results() -> Results {
     }
     for (sink, rate) in [(SinkKind::Recorder, 150e6), (SinkKind::Reductstore, 100e6)] {
         let step =
-            |offered_bytes_per_s, carried| RampStep { offered_bytes_per_s, lost_rows: 0, backlog_max_ns: 0, own_lag_max_ns: 0, carried };
-        results.add_ramp(Ramp { sink, steps: vec![step(rate, true), step(2.0 * rate, false)] });
+            |offered_bytes_per_s, carried| RampStep { offered_bytes_per_s, lost_rows: 0, backlog_max_ns: 0, own_lag_p99_ns: 0, carried };
+        results.add_ramp(Ramp { sink, steps: vec![step(rate, true), step(2.0 * rate, false)], disk_full: false });
     }
     results
 }
