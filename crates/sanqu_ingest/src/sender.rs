@@ -180,7 +180,7 @@ impl Robot {
                     }
                     if let Err(error) = taken {
                         warn!(robot = %self.robot, %error, "a sample was refused; it waits");
-                        std::thread::sleep(RETRY);
+                        std::thread::park_timeout(RETRY);
                     }
                 }
             }

@@ -73,7 +73,7 @@ pub(crate) fn run(outbox: &Outbox, spill: Spill, name: &str) {
                     warn!(%folder, robot = name, %error, "the ring's spill fails: samples that memory cannot keep are lost to resending");
                 }
                 is_well = false;
-                std::thread::sleep(RETRY);
+                std::thread::park_timeout(RETRY);
             }
         }
     }

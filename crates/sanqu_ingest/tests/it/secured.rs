@@ -41,6 +41,8 @@ async fn a_robot_is_recorded_and_answers() {
     let intake = Intake::declare(&router, &id("desk"), QUEUE_BYTES).await.unwrap();
     let (node, robot) = robot(&authority, &endpoint).await;
     let stream = "event".parse().unwrap();
+    // A client sends only what it was told that somebody subscribes to: once its heartbeats come, everything does.
+    while intake.recv_timeout(PATIENCE).expect("a heartbeat").key.stream.as_str() != "status" {}
     for _ in 0..300 {
         robot.put(&stream, 1, 0, false, b"{}".to_vec()).await.unwrap();
     }
