@@ -72,6 +72,12 @@ impl Segment {
         Ok(())
     }
 
+    /// What was appended so far was held back on purpose: its lag would say nothing about disk and network.
+    pub(crate) fn forget_lags(&mut self) {
+        self.unwritten_ns.clear();
+        self.undurable_ns.clear();
+    }
+
     pub(crate) fn control(&mut self, control: &Control) -> Result<(), StoreError> {
         self.is_dirty = true;
         self.journal.control(control)

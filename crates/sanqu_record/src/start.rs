@@ -54,6 +54,7 @@ impl Station {
                 None => _ = take.sample(sample, None),
             }
         }
+        take.forget_lags();
         info!(station = %id, %episode, pre_roll_samples = held.len(), "recording");
         drop(held);
         self.take = Some(take);

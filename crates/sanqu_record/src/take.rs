@@ -99,6 +99,11 @@ impl Take {
         self.unwritten_samples
     }
 
+    /// See [`Segment::forget_lags`].
+    pub(crate) fn forget_lags(&mut self) {
+        self.segment.iter_mut().for_each(Segment::forget_lags);
+    }
+
     /// Bytes in the journal's present segment.
     pub(crate) fn journal_bytes(&self) -> u64 {
         self.segment.as_ref().map_or(0, |segment| segment.journal.bytes())

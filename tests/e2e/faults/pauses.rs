@@ -28,6 +28,8 @@ fn a_recorder_that_stood_still_for_twenty_seconds_gets_what_it_missed() {
     pass(&runtime, PAUSE);
     kill_process(pid, Signal::CONT).unwrap();
     let resumed = log.sent().last().unwrap().capture_ns;
+    // As `sanqu episode` does, which opens a session for every question; the robot's session is the one that has to come back.
+    let operator = Operator::join(&runtime, &recorder.endpoint, "c01");
     operator.wait_for("rows of after the pause", |station| {
         station.robots.iter().flat_map(|robot| &robot.streams).all(|stream| stream.last_capture_ns > Some(resumed))
     });

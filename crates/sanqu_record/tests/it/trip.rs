@@ -40,6 +40,22 @@ async fn everything_sent_is_in_the_episode() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_back_before_the_start_says_nothing_about_lags() {
+    let rig = Rig::new().await;
+    let robot = rig.robot("kuavo-01", 1).await;
+    put(&robot, 0..20).await;
+    rig.heard("kuavo-01", 200, true).await;
+    rig.done("a01", Verb::Start).await;
+    // The pre-roll alone has this many bytes.
+    let bytes = rows(0, 10).len() as u64 * 20;
+    let status = rig.until("the pre-roll on disk", |status| status.stations[0].figures.written_bytes >= bytes).await;
+    assert_eq!(status.stations[0].figures.written_lag.count, 0, "{:#?}", status.stations[0].figures);
+    put(&robot, 20..21).await;
+    rig.until("a row on disk", |status| status.stations[0].figures.written_lag.count == 1).await;
+    rig.sealed("a01").await.check_joint(Some(210), 210, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stations_record_side_by_side() {
     let rig = Rig::new().await;
     let (one, two) = (rig.robot("kuavo-01", 1).await, rig.robot("kuavo-02", 2).await);
