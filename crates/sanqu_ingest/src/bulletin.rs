@@ -1,3 +1,4 @@
+use zenoh::Session;
 use zenoh::bytes::Encoding;
 use zenoh::pubsub::Publisher;
 use zenoh::qos::{CongestionControl, Priority};
@@ -10,6 +11,7 @@ use crate::{IngestError, Node};
 pub struct Bulletin {
     key: String,
     publisher: Publisher<'static>,
+    _open: Session,
 }
 
 impl Bulletin {
@@ -22,7 +24,7 @@ impl Bulletin {
         let declared = declared.priority(Priority::Background).congestion_control(CongestionControl::Drop);
         let publisher = declared.encoding(Encoding::APPLICATION_JSON).await;
         let publisher = publisher.map_err(|e| IngestError::Declare { key: key.clone(), reason: reason(&e) })?;
-        Ok(Self { key, publisher })
+        Ok(Self { key, publisher, _open: node.session().clone() })
     }
 
     /// Says it.

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sanqu_model::Id;
+use zenoh::Session;
 use zenoh::liveliness::LivelinessToken;
 
 use crate::error::reason;
@@ -14,6 +15,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// or with the session.
 pub struct Claim {
     _tokens: Vec<LivelinessToken>,
+    _open: Session,
 }
 
 impl Claim {
@@ -36,7 +38,7 @@ impl Claim {
         }
         // Two that come at the same time see each other now; one of them goes.
         taken(claims(node, field).await?, &|by| by < own.as_str())?;
-        Ok(Self { _tokens: tokens })
+        Ok(Self { _tokens: tokens, _open: node.session().clone() })
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sanqu_model::{Id, StreamKey, StreamKind, now_ns};
 use sanqu_wire::PAYLOAD_BYTES_MAX;
 use tracing::warn;
+use zenoh::Session;
 use zenoh::bytes::{Encoding, ZBytes};
 use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
@@ -74,6 +75,7 @@ pub struct Intake {
     /// For those who take samples one by one.
     taken: Mutex<VecDeque<Received>>,
     _subscriber: Subscriber<()>,
+    _open: Session,
 }
 
 struct Shared {
@@ -140,7 +142,7 @@ impl Intake {
         let taking = Arc::clone(&shared);
         let subscriber = node.session().declare_subscriber(&key).callback(move |sample| taking.take(&sample)).await;
         let _subscriber = subscriber.map_err(|e| IngestError::Declare { key, reason: reason(&e) })?;
-        Ok(Self { shared, taken: Mutex::default(), _subscriber })
+        Ok(Self { shared, taken: Mutex::default(), _subscriber, _open: node.session().clone() })
     }
 
     /// The queues, by number.

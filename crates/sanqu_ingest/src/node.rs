@@ -23,7 +23,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// One session on the bus: the router inside the recorder, or a client of one.
 ///
 /// Neither scouts: what is on the bus is what was configured. Needs a multi-threaded tokio runtime. Clones share the
-/// session; closing one closes all.
+/// session; closing one closes all. What is declared on it holds the session open until it goes itself, in a field `_open`
+/// that is dropped last: zenoh 1.10 panics when a session closes in one thread while another undeclares something of it.
 #[derive(Clone)]
 pub struct Node {
     session: Session,

@@ -8,6 +8,7 @@ use sanqu_model::{Id, StreamDescription, StreamKey, StreamKind, StreamName};
 use sanqu_wire::{FLAG_KEYFRAME, SampleHeader};
 use tokio::task::JoinHandle;
 use tracing::warn;
+use zenoh::Session;
 use zenoh::bytes::{Encoding, ZBytes};
 use zenoh::key_expr::keyexpr;
 use zenoh::liveliness::LivelinessToken;
@@ -46,6 +47,7 @@ pub struct RobotPublisher {
     tasks: Vec<JoinHandle<()>>,
     tokens: Vec<LivelinessToken>,
     _link: Option<LinkWatch>,
+    _open: Session,
 }
 
 impl RobotPublisher {
@@ -99,9 +101,17 @@ impl RobotPublisher {
         let link = if is_client { Some(LinkWatch::declare(node.session(), &outbox).await?) } else { None };
         let heart = Lane::Control.publisher(node, &format!("sanqu/{field}/{robot}/status"), sanqu_wire::ENCODING_JSON).await?;
         let order = streams.iter().map(|_| Mutex::new(())).collect();
-        let shared =
-            Arc::new(Robot { robot: robot.clone(), boot, streams, outbox: Arc::clone(&outbox), heart, is_cut_off: AtomicBool::new(false) });
-        let mut this = Self { robot: shared, index, order, tasks: Vec::new(), tokens: Vec::new(), _link: link };
+        let shared = Arc::new(Robot {
+            robot: robot.clone(),
+            boot,
+            streams,
+            outbox: Arc::clone(&outbox),
+            heart,
+            is_cut_off: AtomicBool::new(false),
+            _open: node.session().clone(),
+        });
+        let mut this =
+            Self { robot: shared, index, order, tasks: Vec::new(), tokens: Vec::new(), _link: link, _open: node.session().clone() };
 
         // Who sees the tokens may ask at once, so the answers are declared first.
         let (describe, counts) = (describe_key(field, robot.as_str()), counts_key(field, robot.as_str()));

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use sanqu_model::{Id, StreamKind};
 use tracing::warn;
-use zenoh::Wait;
 use zenoh::bytes::{Encoding, ZBytes};
 use zenoh::pubsub::Publisher;
 use zenoh::qos::{CongestionControl, Priority};
+use zenoh::{Session, Wait};
 
 use crate::announce::Counts;
 use crate::error::reason;
@@ -108,6 +108,7 @@ pub(crate) struct Robot {
     pub(crate) heart: Publisher<'static>,
     /// zenoh refused the last sample, which it does only when the session was closed.
     pub(crate) is_cut_off: AtomicBool,
+    pub(crate) _open: Session,
 }
 
 impl Robot {

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::warn;
-use zenoh::Wait;
 use zenoh::query::{ConsolidationMode, Query, QueryTarget, Queryable};
+use zenoh::{Session, Wait};
 
 use crate::error::reason;
 use crate::{IngestError, Node};
@@ -15,8 +15,9 @@ const WAITING_MAX: usize = 64;
 ///
 /// zenoh's threads only hand over; the owner of the service takes the requests in its own time.
 pub struct Service {
-    _queryables: Vec<Queryable<()>>,
     requests: mpsc::Receiver<Request>,
+    _queryables: Vec<Queryable<()>>,
+    _open: Session,
 }
 
 impl Service {
@@ -42,7 +43,7 @@ impl Service {
             let declared = node.session().declare_queryable(key).complete(true).callback(take).await;
             queryables.push(declared.map_err(|e| IngestError::Declare { key: key.clone(), reason: reason(&e) })?);
         }
-        Ok(Self { _queryables: queryables, requests })
+        Ok(Self { requests, _queryables: queryables, _open: node.session().clone() })
     }
 
     /// The next question; none after the session was closed.

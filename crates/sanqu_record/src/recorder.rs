@@ -148,6 +148,11 @@ impl Recorder {
         if let Some(errands) = self.errands.take() {
             let _ = errands.await;
         }
+        // What they have declared is gone when they are: the caller may close the session next.
+        for servant in &mut self.servants {
+            servant.abort();
+            let _ = servant.await;
+        }
         if !is_whole || !joined.is_ok_and(|whole| whole) {
             return Err(RecordError::Ended);
         }

@@ -5,6 +5,8 @@ mod authority;
 #[cfg(test)]
 mod bus;
 #[cfg(test)]
+mod ending;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod refused;
