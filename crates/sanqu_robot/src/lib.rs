@@ -1,6 +1,6 @@
 //! Robot descriptions: URDF to a kinematic tree, forward kinematics, drives, cameras and named poses.
 //!
-//! Everything is f64 and SI (metres, radians, kilograms), right-handed, z up, x forward. The crate knows none of the
+//! [`simulate`] adds what real drives do besides. Everything is f64 and SI (metres, radians, kilograms), right-handed, z up, x forward. The crate knows none of the
 //! other `sanqu_*` crates: positions come in as `&[f64]` in the order of [`RobotModel::joints`], poses go out as
 //! [`LinkPoses`].
 //!
@@ -38,6 +38,7 @@ mod part;
 mod places;
 mod reducer;
 mod shape;
+pub mod simulate;
 mod table;
 mod train;
 mod urdf;

@@ -18,7 +18,7 @@ pub(crate) enum Range {
 pub(crate) type Row = (&'static str, Option<f64>, Range);
 
 impl Range {
-    fn accepts(self, value: f64) -> bool {
+    pub(crate) fn accepts(self, value: f64) -> bool {
         value.is_finite()
             && match self {
                 Self::Above0 => value > 0.0,
@@ -29,7 +29,7 @@ impl Range {
             }
     }
 
-    fn expected(self) -> &'static str {
+    pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Above0 => "a finite number above 0",
             Self::AtLeast0 => "a finite number of at least 0",

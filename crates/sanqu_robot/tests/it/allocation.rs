@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use sanqu_robot::simulate::{DriveFault, DriveParameters, DriveSimulation};
 use sanqu_robot::{DriveTable, Drivetrain, LinkPoses, RobotModel};
 
 use crate::robot_folder;
@@ -67,4 +68,19 @@ fn kinematics_allocate_nothing_after_the_first_call() {
     let before = COUNT.get();
     drop(vec![0_u8; 100]);
     assert_eq!(COUNT.get() - before, 1, "the counter counts");
+}
+
+#[test]
+fn simulated_drives_of_every_kind_allocate_nothing_while_they_run() {
+    let (_, table, _) = crate::every_kind::train();
+    for drive in table.drives() {
+        let mut simulation = DriveSimulation::new(DriveParameters::of(drive, 80.0, 3), 3).unwrap();
+        simulation.inject(DriveFault::Backlash { add_rad: 1e-3 }, 0.1, 0.5).unwrap();
+        let before = COUNT.get();
+        for row in 0..500_u32 {
+            let step = simulation.move_output(0.002, 0.1 * (f64::from(row) * 0.01).sin(), f64::from(row) - 250.0).unwrap();
+            assert!(step.reading.motor_rad.is_finite() && step.truth.windup_rad.abs() < 0.05, "{}: {step:?}", drive.motor);
+        }
+        assert_eq!(COUNT.get() - before, 0, "{}: allocations", drive.motor);
+    }
 }
