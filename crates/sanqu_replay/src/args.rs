@@ -40,6 +40,18 @@ pub(crate) struct Args {
     /// Length of a film, seconds [default: 10, or to the end of the episode]
     #[arg(long, value_name = "N", value_parser = film_seconds, requires = "render")]
     pub(crate) seconds: Option<f64>,
+    /// What is shown between two samples: the last one, or the straight way to the next where both are there
+    #[arg(long, value_name = "HOW", default_value = "hold", value_parser = ["hold", "interpolate"])]
+    pub(crate) between: String,
+    /// Play these seconds after the start again and again, as 2.5-4
+    #[arg(long, value_name = "A-B", value_parser = span)]
+    pub(crate) repeat: Option<(f64, f64)>,
+    /// Draw the scene alone, without timeline and video panels
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Language of words in the picture [default: the locale's]
+    #[arg(long, value_name = "en|zh", value_parser = ["en", "zh"])]
+    pub(crate) lang: Option<String>,
     /// The field file [default: the shipped one of the episode's field]
     #[arg(long, value_name = "F.toml")]
     pub(crate) field: Option<PathBuf>,
@@ -48,6 +60,11 @@ pub(crate) struct Args {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected seconds".to_owned())?;
     if seconds.is_finite() && seconds >= 0.0 { Ok(seconds) } else { Err("expected seconds from 0".to_owned()) }
+}
+
+fn span(text: &str) -> Result<(f64, f64), String> {
+    let both = text.split_once('-').and_then(|(from, to)| Some((seconds(from).ok()?, seconds(to).ok()?)));
+    both.filter(|(from, to)| from < to).ok_or_else(|| "expected two times in seconds, the first before the second, as 2.5-4".to_owned())
 }
 
 fn film_seconds(text: &str) -> Result<f64, String> {
@@ -99,8 +116,12 @@ mod tests {
         for bad in ["-1", "nan", "x"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+        assert_eq!(span("2.5-4"), Ok((2.5, 4.0)));
+        for bad in ["2.5", "4-2.5", "2--3", "a-b", "3-3"] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
         assert!(film_seconds("0").is_err() && film_seconds("3601").is_err() && film_seconds("1.5").is_ok());
-        assert!(speed("0").is_err() && speed("0.5").is_ok() && picture_path("a.gif").is_err());
+        assert!(speed("0.009").is_err() && speed("0.01").is_ok() && speed("16.1").is_err() && picture_path("a.gif").is_err());
         assert!(Args::try_parse_from(["sanqu-replay"]).is_err(), "an episode is needed");
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--seconds", "3"]).is_err(), "--seconds is for films");
     }

@@ -1,7 +1,9 @@
 //! The recorded pose of a robot's floating base over time.
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
-use sanqu_store::{Cursor, Series};
+use sanqu_store::Series;
+
+use crate::track::{Blend, Breaks, Gap, Instants, STALE_AGE_NS};
 
 /// A quaternion shorter than this is no rotation.
 const QUATERNION_NORM_MIN: f64 = 1e-6;
@@ -13,6 +15,8 @@ pub struct BaseTrack {
     position_m: Series,
     /// Elements x, y, z, w.
     rotation: Series,
+    instants: Instants,
+    breaks: Breaks,
     station_from_frame: Isometry3<f64>,
 }
 
@@ -24,18 +28,32 @@ impl BaseTrack {
 
     /// Poses of a `base` stream whose values are expressed in a frame that stands at `station_from_frame`. None when the
     /// elements are not [`BaseTrack::POSITION`] and [`BaseTrack::ROTATION`] in this order.
-    pub fn new(position_m: Series, rotation: Series, station_from_frame: Isometry3<f64>) -> Option<Self> {
-        let fits = position_m.names == Self::POSITION && rotation.names == Self::ROTATION;
-        fits.then_some(Self { position_m, rotation, station_from_frame })
+    pub fn new(position_m: Series, rotation: Series, breaks: Breaks, station_from_frame: Isometry3<f64>) -> Option<Self> {
+        let fits = position_m.names == Self::POSITION && rotation.names == Self::ROTATION && position_m.t_ns == rotation.t_ns;
+        let instants = Instants::new(position_m.t_ns.iter().copied());
+        fits.then_some(Self { position_m, rotation, instants, breaks, station_from_frame })
     }
 
-    /// `station_from_base` held at `t_ns`; none before the first row and for rows that are no pose.
-    pub fn pose_at(&self, t_ns: i64) -> Option<Isometry3<f64>> {
-        let &[x, y, z] = Cursor::new(&self.position_m).at(t_ns)?.values else { return None };
-        let &[qx, qy, qz, qw] = Cursor::new(&self.rotation).at(t_ns)?.values else { return None };
+    /// `station_from_base` at `t_ns`; none before the first row and for rows that are no pose.
+    pub fn pose_at(&self, t_ns: i64, blend: Blend) -> Option<Isometry3<f64>> {
+        let row = self.instants.row_at(t_ns)?;
+        let pose = self.pose(row)?;
+        let next = self.instants.way(row, t_ns, blend, &self.breaks).zip(self.pose(row + 1));
+        // Half a turn apart there is no one way between them.
+        let between = next.and_then(|(share, next)| pose.try_lerp_slerp(&next, share, 1e-9));
+        Some(self.station_from_frame * between.unwrap_or(pose))
+    }
+
+    /// Whether the pose at `t_ns` is not the base's: rows are missing there, or the last one is old.
+    pub fn is_stale_at(&self, t_ns: i64) -> bool {
+        let old = |row: usize| t_ns - self.instants.as_slice()[row] > STALE_AGE_NS || self.pose(row).is_none();
+        Gap::holds(&self.breaks.gaps, t_ns) || self.instants.row_at(t_ns).is_none_or(old)
+    }
+
+    fn pose(&self, row: usize) -> Option<Isometry3<f64>> {
+        let (&[x, y, z], &[qx, qy, qz, qw]) = (self.position_m.row(row), self.rotation.row(row)) else { return None };
         let rotation = UnitQuaternion::try_new(Quaternion::new(qw, qx, qy, qz), QUATERNION_NORM_MIN)?;
-        let pose = self.station_from_frame * Isometry3::from_parts(Translation3::new(x, y, z), rotation);
-        pose.translation.vector.iter().all(|value| value.is_finite()).then_some(pose)
+        [x, y, z].iter().all(|value| value.is_finite()).then(|| Isometry3::from_parts(Translation3::new(x, y, z), rotation))
     }
 }
 
@@ -56,12 +74,29 @@ mod tests {
     fn poses_are_held_and_bad_rows_are_none() {
         let position = series(&BaseTrack::POSITION, vec![1.0, 2.0, 3.0, f64::NAN, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let rotation = series(&BaseTrack::ROTATION, vec![0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
-        let base = BaseTrack::new(position, rotation, Translation3::new(10.0, 0.0, 0.0).into()).unwrap();
-        assert_eq!(base.pose_at(-1), None);
-        assert_eq!(base.pose_at(9).unwrap().translation.vector.as_slice(), [11.0, 2.0, 3.0]);
-        assert_eq!(base.pose_at(10), None, "NaN");
-        assert_eq!(base.pose_at(20), None, "a quaternion of length zero");
-        let other = BaseTrack::new(series(&["a", "b", "c"], vec![]), series(&BaseTrack::ROTATION, vec![]), Isometry3::identity());
+        let base = BaseTrack::new(position, rotation, Breaks::default(), Translation3::new(10.0, 0.0, 0.0).into()).unwrap();
+        assert_eq!(base.pose_at(-1, Blend::Hold), None);
+        assert!(base.is_stale_at(-1) && !base.is_stale_at(9) && base.is_stale_at(10) && base.is_stale_at(i64::from(u32::MAX)));
+        assert_eq!(base.pose_at(9, Blend::Hold).unwrap().translation.vector.as_slice(), [11.0, 2.0, 3.0]);
+        assert_eq!(base.pose_at(10, Blend::Hold), None, "NaN");
+        assert_eq!(base.pose_at(20, Blend::Hold), None, "a quaternion of length zero");
+        let other = BaseTrack::new(
+            series(&["a", "b", "c"], vec![]),
+            series(&BaseTrack::ROTATION, vec![]),
+            Breaks::default(),
+            Isometry3::identity(),
+        );
         assert!(other.is_none());
+    }
+
+    #[test]
+    fn between_two_poses_it_moves_straight_and_turns_evenly() {
+        let position = series(&BaseTrack::POSITION, vec![0.0, 0.0, 1.0, 2.0, 0.0, 1.0]);
+        let half = std::f64::consts::FRAC_1_SQRT_2;
+        let rotation = series(&BaseTrack::ROTATION, vec![0.0, 0.0, 0.0, 1.0, 0.0, 0.0, half, half]);
+        let base = BaseTrack::new(position, rotation, Breaks::default(), Isometry3::identity()).unwrap();
+        let pose = base.pose_at(5, Blend::Interpolate).unwrap();
+        assert!((pose.translation.x - 1.0).abs() < 1e-12 && (pose.rotation.angle() - std::f64::consts::FRAC_PI_4).abs() < 1e-12, "{pose}");
+        assert!(base.pose_at(5, Blend::Hold).unwrap().translation.x.abs() < 1e-12);
     }
 }

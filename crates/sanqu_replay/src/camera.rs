@@ -48,6 +48,15 @@ impl Preset {
     }
 }
 
+/// What of the picture is covered by panels, as shares of its width and height.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Inset {
+    /// At the right.
+    pub right: f32,
+    /// At the bottom.
+    pub bottom: f32,
+}
+
 /// The viewer's place as an orbit around a point; y up, m, rad.
 #[derive(Resource, Clone, Copy, Debug, PartialEq)]
 pub struct Orbit {
@@ -91,6 +100,17 @@ impl Orbit {
             distance.max(across + from.dot(back))
         });
         Self { target, distance_m, azimuth_rad, elevation_rad }
+    }
+
+    /// The orbit of a preset for a picture of this `aspect` of which panels cover `inset`: what is framed stays beside them.
+    pub fn preset_beside(preset: Preset, replay: &Replay, aspect: f32, inset: Inset) -> Self {
+        let (free_width, free_height) = (1.0 - inset.right, 1.0 - inset.bottom);
+        let mut orbit = Self::preset(preset, replay, aspect * free_width / free_height);
+        orbit.distance_m /= free_height;
+        let view = orbit.transform();
+        let half_height_m = (FOV_RAD / 2.0).tan() * orbit.distance_m;
+        orbit.target += view.right() * (inset.right * half_height_m * aspect) - view.up() * (inset.bottom * half_height_m);
+        orbit
     }
 
     /// The orbit of a preset for a picture of this `aspect` (width by height). A robot that is not there counts as the last.
@@ -140,6 +160,8 @@ pub struct CameraStart {
     pub size: Vec2,
     /// What to draw into; none for the window.
     pub target: Option<RenderTarget>,
+    /// What panels cover.
+    pub inset: Inset,
 }
 
 /// Spawns the camera and keeps it on the [`Orbit`].
@@ -153,7 +175,7 @@ impl Plugin for CameraPlugin {
 }
 
 fn spawn_camera(mut commands: Commands<'_, '_>, start: Res<'_, CameraStart>, replay: Res<'_, Replay>, quality: Res<'_, Quality>) {
-    let orbit = Orbit::preset(start.preset, &replay, start.size.x / start.size.y);
+    let orbit = Orbit::preset_beside(start.preset, &replay, start.size.x / start.size.y, start.inset);
     let camera = (
         ReplayCamera,
         Camera3d::default(),

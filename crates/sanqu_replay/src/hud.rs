@@ -1,4 +1,4 @@
-//! One line over the picture: which episode, when, how fast, how old the samples are.
+//! Lines over the picture: which episode, when, how fast, what is shown between samples, how old the samples are.
 
 use bevy::app::{App, Plugin, Startup, Update};
 use bevy::prelude::{
@@ -7,11 +7,17 @@ use bevy::prelude::{
 };
 use bevy::text::FontSize;
 
+use crate::lang::Lang;
 use crate::replay::{Replay, RobotRecord};
 use crate::robots::ReplayRobot;
 use crate::scene::{ReplayFont, ScenePlugin};
 use crate::timeline::{Playhead, ReplaySystems, seconds};
-use crate::track::Held;
+use crate::track::{Blend, Held};
+
+/// Most robots with a line of their own; the others are counted.
+const LINES_MAX: usize = 4;
+/// How long after it happened a mark's text is shown, ns.
+const MARK_SHOWN_NS: i64 = 2_000_000_000;
 
 #[derive(Component)]
 struct HudLine;
@@ -46,18 +52,20 @@ fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
 }
 
 fn write(
-    playhead: Res<'_, Playhead>,
-    replay: Res<'_, Replay>,
+    (playhead, replay, lang): (Res<'_, Playhead>, Res<'_, Replay>, Res<'_, Lang>),
     robots: Query<'_, '_, &ReplayRobot>,
     mut line: Query<'_, '_, (&HudLine, &mut Text)>,
 ) {
     let mut shown: Vec<(usize, Option<Held>)> = robots.iter().map(|robot| (robot.index, robot.held)).collect();
     shown.sort_by_key(|(index, _)| *index);
-    let mut text = head(&playhead, &replay);
-    for (index, held) in shown {
-        text += "\n";
-        text += &robot_line(&replay.robots[index], held);
+    let mut lines = vec![head(&playhead, &replay, *lang)];
+    lines.extend(shown.iter().take(LINES_MAX).map(|(index, held)| robot_line(&replay.robots[*index], *held, *lang)));
+    if let Some(rest) = shown.get(LINES_MAX..).filter(|rest| !rest.is_empty()) {
+        let stale = rest.iter().filter(|(_, held)| held.is_some_and(|held| held.is_stale())).count();
+        lines.push(format!("+{} {}, {stale} {}", rest.len(), lang.pick("robots", "台机器人"), lang.pick("without state", "无状态")));
     }
+    lines.extend(mark_line(&playhead, &replay));
+    let text = lines.join("\n");
     for (_, mut shown) in &mut line {
         if shown.0 != text {
             shown.0.clone_from(&text);
@@ -65,21 +73,48 @@ fn write(
     }
 }
 
-fn head(playhead: &Playhead, replay: &Replay) -> String {
+fn head(playhead: &Playhead, replay: &Replay, lang: Lang) -> String {
     let mut episodes: Vec<&str> = replay.robots.iter().map(|robot| robot.episode.as_str()).collect();
     episodes.dedup();
     let state = if playhead.playing { ">" } else { "||" };
-    format!("{state} {:.3} s / {:.1} s  ×{}  {}", playhead.seconds(), playhead.length_secs(), playhead.speed, episodes.join(" + "))
+    let blend = match playhead.blend {
+        Blend::Hold => lang.pick("hold", "保持"),
+        Blend::Interpolate => lang.pick("interpolate", "插值"),
+    };
+    let repeat = playhead.repeat.map_or_else(String::new, |span| {
+        let at = |t_ns: i64| seconds(t_ns - playhead.start_ns);
+        format!("  A–B {:.2}–{:.2} s", at(span.from_ns), at(span.to_ns))
+    });
+    let (now, length) = (playhead.seconds(), playhead.length_secs());
+    format!("{state} {now:.3} s / {length:.1} s  ×{}  {blend}{repeat}  {}", playhead.speed, episodes.join(" + "))
 }
 
-fn robot_line(record: &RobotRecord, held: Option<Held>) -> String {
+fn robot_line(record: &RobotRecord, held: Option<Held>, lang: Lang) -> String {
+    let ms = |age: i64| seconds(age) * 1e3;
     let age = match held {
         None => String::new(),
-        Some(Held { not_finite: Some(joint), .. }) => format!("{}: not a number", record.model.joints()[joint].name),
-        Some(Held { age_ns: None, .. }) => "no sample yet".to_owned(),
-        Some(Held { in_gap: true, age_ns: Some(age), .. }) => format!("gap, last sample {:.1} ms ago", seconds(age) * 1e3),
-        Some(Held { age_ns: Some(age), .. }) => format!("age {:.1} ms", seconds(age) * 1e3),
+        Some(Held { not_finite: Some(joint), .. }) => {
+            format!("{}: {}", record.model.joints()[joint].name, lang.pick("not a number", "不是数字"))
+        }
+        Some(Held { age_ns: None, .. }) => lang.pick("no sample yet", "尚无数据").to_owned(),
+        Some(Held { in_gap: true, age_ns: Some(age), .. }) => match lang {
+            Lang::En => format!("gap, last sample {:.1} ms ago", ms(age)),
+            Lang::Zh => format!("缺失，上一样本 {:.1} ms 前", ms(age)),
+        },
+        Some(Held { base_stale: true, .. }) => lang.pick("base unknown", "底座位姿未知").to_owned(),
+        Some(Held { age_ns: Some(age), .. }) => format!("{} {:.1} ms", lang.pick("age", "时延"), ms(age)),
     };
-    let lost = if record.lost_rows == 0 { String::new() } else { format!("  lost {} rows", record.lost_rows) };
+    let lost = match (record.lost_rows, lang) {
+        (0, _) => String::new(),
+        (rows, Lang::En) => format!("  lost {rows} rows"),
+        (rows, Lang::Zh) => format!("  丢失 {rows} 行"),
+    };
     format!("{}  {}  {age}{lost}", record.name, record.robot)
+}
+
+/// What was marked a short time before the playhead.
+fn mark_line(playhead: &Playhead, replay: &Replay) -> Option<String> {
+    let before = replay.marks.partition_point(|mark| mark.t_ns <= playhead.t_ns);
+    let mark = replay.marks.get(before.checked_sub(1)?)?;
+    (playhead.t_ns - mark.t_ns <= MARK_SHOWN_NS).then(|| format!("◆ {}", mark.text))
 }

@@ -2,12 +2,13 @@
 //!
 //! [`load::load`] turns episode folders into a [`replay::Replay`], plain data that knows nothing of bevy's entities. The
 //! plugins of [`viewer::ViewerPlugins`] put it on a stage; each frame, [`timeline::Playhead`] says which instant is shown,
-//! [`track::Track`] holds the last recorded row at that instant, forward kinematics (`sanqu_robot`) gives link poses, and
-//! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Nothing is interpolated
-//! and nothing is invented: where samples are missing or old, the robot turns grey.
+//! [`track::Track`] holds the last recorded row at that instant (or goes straight to the next), forward kinematics (`sanqu_robot`) gives link poses, and
+//! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Nothing is
+//! invented: where samples are missing or old, the robot turns grey, and nothing is interpolated.
 //!
 //! [`window::show`] opens a window; [`render::render`] draws stills and films without a display.
 
+pub mod bar;
 pub mod base;
 pub mod body;
 pub mod camera;
@@ -15,13 +16,17 @@ mod error;
 pub mod frame;
 pub mod ground;
 pub mod hud;
+pub mod lane;
+pub mod lang;
 pub mod load;
+pub mod mark;
 pub mod render;
 pub mod replay;
 pub mod robots;
 pub mod scene;
 pub mod timeline;
 pub mod track;
+pub mod view;
 pub mod viewer;
 pub mod window;
 

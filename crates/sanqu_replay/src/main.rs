@@ -11,9 +11,12 @@ use anyhow::{Context as _, bail};
 use bevy::app::App;
 use bevy::log::{Level, LogPlugin};
 use clap::Parser as _;
+use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, Loaded, load};
 use sanqu_replay::render::{Choice, Progress, RenderJob, find_adapter, render};
 use sanqu_replay::timeline::Playhead;
+use sanqu_replay::track::Blend;
+use sanqu_replay::view::View;
 use sanqu_replay::window::show;
 
 use args::Args;
@@ -46,7 +49,15 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for warning in &warnings {
         say(&format!("warning: {warning}"));
     }
-    let mut playhead = Playhead { speed: args.speed, ..Playhead::new(replay.start_ns, replay.end_ns) };
+    let view = View { preset: args.camera, panels: !args.plain, lang: lang(args) };
+    let blend = if args.between == "interpolate" { Blend::Interpolate } else { Blend::Hold };
+    let mut playhead = Playhead { speed: args.speed, blend, ..Playhead::new(replay.start_ns, replay.end_ns) };
+    if let Some((from, to)) = args.repeat {
+        if from >= playhead.length_secs() {
+            bail!("--repeat {from}-{to}: the recording is {:.3} s long", playhead.length_secs());
+        }
+        playhead.repeat_secs(from, to);
+    }
     if let Some(at) = args.at {
         if at > playhead.length_secs() {
             bail!("--at {at}: the recording is {:.3} s long", playhead.length_secs());
@@ -55,9 +66,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let Some(out) = &args.render else {
         playhead.playing = true;
-        return Ok(show(replay, playhead, args.camera, args.size)?);
+        return Ok(show(replay, playhead, view, args.size)?);
     };
-    let mut job = RenderJob { out: out.clone(), playhead, preset: args.camera, size: args.size, seconds: FILM_SECS };
+    let mut job = RenderJob { out: out.clone(), playhead, view, size: args.size, seconds: FILM_SECS };
     if job.is_film() {
         let rest = (playhead.length_secs() - playhead.seconds()) / playhead.speed;
         job.seconds = args.seconds.unwrap_or_else(|| rest.min(FILM_SECS));
@@ -70,6 +81,12 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     render(replay, &job, choice, &mut reporter())?;
     writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout")
+}
+
+/// The language asked for, else the locale's.
+fn lang(args: &Args) -> Lang {
+    let locale = || ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    Lang::of_locale(&args.lang.clone().or_else(locale).unwrap_or_default())
 }
 
 fn choose(job: &RenderJob) -> anyhow::Result<Choice> {

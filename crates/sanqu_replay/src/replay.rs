@@ -7,7 +7,9 @@ use sanqu_robot::{LinkPoses, RobotError, RobotModel};
 
 use crate::base::BaseTrack;
 use crate::ground::lowest_point_m;
-use crate::track::{Held, Track};
+use crate::lane::Lane;
+use crate::mark::Mark;
+use crate::track::{Blend, Held, Track};
 
 /// One or more episodes, ready to be shown.
 #[derive(Resource, Debug)]
@@ -20,6 +22,17 @@ pub struct Replay {
     pub start_ns: i64,
     /// Last instant, ns.
     pub end_ns: i64,
+    /// Every recorded stream of the robots, by robot and name.
+    pub lanes: Vec<Lane>,
+    /// What happened, was decided or found, by time.
+    pub marks: Vec<Mark>,
+}
+
+impl Replay {
+    /// Robots and their time span, without streams and marks.
+    pub fn new(field: FieldConfig, robots: Vec<RobotRecord>, start_ns: i64, end_ns: i64) -> Self {
+        Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new() }
+    }
 }
 
 /// One robot of one episode.
@@ -57,19 +70,28 @@ pub struct Posture {
 }
 
 impl RobotRecord {
-    /// Writes the posture at the timeline's instant `t_ns` into `posture` and says how far it can be trusted.
+    /// Writes the posture held at the timeline's instant `t_ns` into `posture` and says how far it can be trusted.
+    ///
+    /// # Errors
+    /// As [`Self::posture_between`].
+    pub fn posture_at(&self, t_ns: i64, posture: &mut Posture) -> Result<Held, RobotError> {
+        self.posture_between(t_ns, Blend::Hold, posture)
+    }
+
+    /// As [`Self::posture_at`], with what `blend` shows between two samples.
     ///
     /// Without a recorded base the robot stands at its station, upright, as high as puts its lowest point on the floor.
     ///
     /// # Errors
     /// Those of [`RobotModel::link_poses`].
-    pub fn posture_at(&self, t_ns: i64, posture: &mut Posture) -> Result<Held, RobotError> {
+    pub fn posture_between(&self, t_ns: i64, blend: Blend, posture: &mut Posture) -> Result<Held, RobotError> {
         let t_ns = t_ns.saturating_add(self.shift_ns);
-        let held = self.track.joints_at(t_ns, &mut posture.q);
+        let mut held = self.track.joints_at(t_ns, blend, &mut posture.q);
+        held.base_stale = self.base.as_ref().is_some_and(|base| base.is_stale_at(t_ns));
         if held.not_finite.is_some() && posture.links.is_empty() {
             posture.q.copy_from_slice(self.track.rest());
         }
-        let station_from_base = match self.base.as_ref().and_then(|base| base.pose_at(t_ns)) {
+        let station_from_base = match self.base.as_ref().and_then(|base| base.pose_at(t_ns, blend)) {
             Some(recorded) => recorded,
             None => {
                 self.model.link_poses(&posture.q, &Isometry3::identity(), &mut posture.links)?;

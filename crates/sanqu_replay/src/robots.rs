@@ -73,7 +73,7 @@ fn apply_posture(
             continue;
         }
         let robot = &mut *robot;
-        let held = match replay.robots[robot.index].posture_at(playhead.t_ns, &mut robot.posture) {
+        let held = match replay.robots[robot.index].posture_between(playhead.t_ns, playhead.blend, &mut robot.posture) {
             Ok(held) => held,
             Err(error) => {
                 // The loader has checked that positions fit the model, so this cannot repeat for a good description.

@@ -6,8 +6,12 @@ use bevy::ecs::schedule::{IntoScheduleConfigs, SystemSet};
 use bevy::prelude::{Res, ResMut, Resource};
 use bevy::time::Time;
 
+use crate::track::Blend;
+
 /// Slowest and fastest playing speed.
-pub const SPEED_RANGE: (f64, f64) = (1.0 / 16.0, 16.0);
+pub const SPEED_RANGE: (f64, f64) = (0.01, 16.0);
+/// The speeds that keys go through.
+const SPEEDS: [f64; 11] = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
 
 /// The order of the replay's systems within a frame. Further plugins (drives, video panels, comparison) hang
 /// themselves into these sets and need to know nothing of each other.
@@ -36,12 +40,25 @@ pub struct Playhead {
     pub playing: bool,
     /// Capture seconds per second.
     pub speed: f64,
+    /// What is shown between two samples.
+    pub blend: Blend,
+    /// The span that playing repeats, from the first instant to where it begins again.
+    pub repeat: Option<Span>,
+}
+
+/// Two instants of the timeline, ns, the first before the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First instant.
+    pub from_ns: i64,
+    /// End.
+    pub to_ns: i64,
 }
 
 impl Playhead {
     /// A paused playhead at the start.
     pub fn new(start_ns: i64, end_ns: i64) -> Self {
-        Self { t_ns: start_ns, start_ns, end_ns: end_ns.max(start_ns), playing: false, speed: 1.0 }
+        Self { t_ns: start_ns, start_ns, end_ns: end_ns.max(start_ns), playing: false, speed: 1.0, blend: Blend::Hold, repeat: None }
     }
 
     /// Seconds since the start.
@@ -72,18 +89,62 @@ impl Playhead {
         self.playing = !self.playing;
     }
 
-    /// Multiplies the speed, within [`SPEED_RANGE`].
-    pub fn scale_speed(&mut self, factor: f64) {
-        self.speed = (self.speed * factor).clamp(SPEED_RANGE.0, SPEED_RANGE.1);
+    /// Goes to the instant `t_ns`, or to the nearest end.
+    pub fn seek_ns(&mut self, t_ns: i64) {
+        self.t_ns = t_ns.clamp(self.start_ns, self.end_ns);
     }
 
-    /// Lets `elapsed_secs` of the viewer's time pass; stops at the end.
+    /// Takes the next greater of the speeds 1/100, 1/50, 1/20, 1/10, 1/4, 1/2, 1, 2, 4, 8, 16.
+    pub fn faster(&mut self) {
+        self.speed = SPEEDS.into_iter().find(|speed| *speed > self.speed).unwrap_or(SPEED_RANGE.1);
+    }
+
+    /// Takes the next smaller of the same speeds.
+    pub fn slower(&mut self) {
+        self.speed = SPEEDS.into_iter().rev().find(|speed| *speed < self.speed).unwrap_or(SPEED_RANGE.0);
+    }
+
+    /// Repeats what lies between two times after the start, as far as it is inside; goes to its beginning.
+    pub fn repeat_secs(&mut self, from_secs: f64, to_secs: f64) {
+        self.seek_secs(to_secs);
+        let to_ns = self.t_ns;
+        self.seek_secs(from_secs);
+        self.repeat = (self.t_ns < to_ns).then_some(Span { from_ns: self.t_ns, to_ns });
+    }
+
+    /// Lets the repeated span begin at the playhead; its end stays where it was, if that is later.
+    pub fn repeat_from_here(&mut self) {
+        let to_ns = self.repeat.map(|span| span.to_ns).filter(|to| *to > self.t_ns).unwrap_or(self.end_ns);
+        self.repeat = (self.t_ns < to_ns).then_some(Span { from_ns: self.t_ns, to_ns });
+    }
+
+    /// Lets the repeated span end at the playhead; its beginning stays where it was, if that is earlier.
+    pub fn repeat_to_here(&mut self) {
+        let from_ns = self.repeat.map(|span| span.from_ns).filter(|from| *from < self.t_ns).unwrap_or(self.start_ns);
+        self.repeat = (from_ns < self.t_ns).then_some(Span { from_ns, to_ns: self.t_ns });
+    }
+
+    /// Repeats everything, or nothing when something was repeated.
+    pub fn toggle_repeat(&mut self) {
+        let all = Span { from_ns: self.start_ns, to_ns: self.end_ns };
+        self.repeat = match self.repeat {
+            None if all.from_ns < all.to_ns => Some(all),
+            _ => None,
+        };
+    }
+
+    /// Lets `elapsed_secs` of the viewer's time pass. Stops at the end; from the end of the repeated span it goes on at its
+    /// beginning.
     pub fn advance(&mut self, elapsed_secs: f64) {
         if !self.playing {
             return;
         }
-        self.step_secs(elapsed_secs * self.speed);
-        self.playing = self.t_ns < self.end_ns;
+        let next_ns = self.t_ns.saturating_add(nanoseconds(elapsed_secs * self.speed));
+        self.t_ns = match self.repeat {
+            Some(Span { from_ns, to_ns }) if next_ns >= to_ns => from_ns + (next_ns - to_ns) % (to_ns - from_ns),
+            _ => next_ns.min(self.end_ns),
+        };
+        self.playing = self.repeat.is_some() || self.t_ns < self.end_ns;
     }
 }
 
@@ -93,7 +154,7 @@ pub(crate) fn seconds(ns: i64) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "float to integer saturates; the caller clamps to the episode")]
-fn nanoseconds(seconds: f64) -> i64 {
+pub(crate) fn nanoseconds(seconds: f64) -> i64 {
     (seconds * 1e9).round() as i64
 }
 
@@ -124,7 +185,7 @@ mod tests {
         head.advance(1.0);
         assert_eq!(head.t_ns, 1_000);
         head.toggle();
-        head.scale_speed(2.0);
+        head.faster();
         head.advance(1.0);
         assert_eq!((head.seconds(), head.playing), (2.0, true));
         head.advance(1.0);
@@ -142,7 +203,43 @@ mod tests {
         }
         head.step_secs(-0.25);
         assert_eq!(head.t_ns, 1_750_000_000);
-        head.scale_speed(1e9);
+    }
+
+    #[test]
+    fn speeds_go_from_a_hundredth_to_sixteen() {
+        let mut head = Playhead::new(0, 1);
+        (0..20).for_each(|_| head.faster());
         assert!((head.speed - SPEED_RANGE.1).abs() < 1e-9);
+        (0..20).for_each(|_| head.slower());
+        assert!((head.speed - SPEED_RANGE.0).abs() < 1e-9);
+        head.speed = 0.3;
+        head.slower();
+        assert!((head.speed - 0.25).abs() < 1e-9, "a speed between two of the keys' goes to the next: {}", head.speed);
+    }
+
+    #[test]
+    fn a_repeated_span_goes_on_at_its_beginning() {
+        let mut head = Playhead::new(0, 10_000_000_000);
+        head.seek_secs(4.0);
+        head.repeat_to_here();
+        assert_eq!(head.repeat, Some(Span { from_ns: 0, to_ns: 4_000_000_000 }));
+        head.seek_secs(3.0);
+        head.repeat_from_here();
+        assert_eq!(head.repeat, Some(Span { from_ns: 3_000_000_000, to_ns: 4_000_000_000 }));
+        head.toggle();
+        head.advance(1.25);
+        assert_eq!((head.t_ns, head.playing), (3_250_000_000, true));
+        head.advance(7.5);
+        assert_eq!(head.t_ns, 3_750_000_000, "several rounds in one step");
+        head.seek_secs(9.0);
+        head.advance(0.0);
+        assert_eq!(head.t_ns, 3_000_000_000, "behind the span it begins again");
+        head.seek_secs(6.0);
+        head.repeat_from_here();
+        assert_eq!(head.repeat, Some(Span { from_ns: 6_000_000_000, to_ns: head.end_ns }), "an end before the beginning is dropped");
+        head.toggle_repeat();
+        assert_eq!(head.repeat, None);
+        head.toggle_repeat();
+        assert_eq!(head.repeat, Some(Span { from_ns: 0, to_ns: head.end_ns }));
     }
 }

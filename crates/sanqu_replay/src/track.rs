@@ -1,10 +1,24 @@
-//! A robot's recorded joints as a function of time: hold the last sample, say how old it is, invent nothing.
+//! A robot's recorded joints as a function of time: hold the last sample or go straight to the next, say how old it is,
+//! invent nothing.
 
-use sanqu_robot::RobotModel;
-use sanqu_store::{Cursor, Series};
+use std::f64::consts::{PI, TAU};
+
+use sanqu_model::LossCause;
+use sanqu_robot::{JointKind, RobotModel};
+use sanqu_store::Series;
 
 /// Age from which a held sample no longer counts as the robot's state.
 pub const STALE_AGE_NS: i64 = 100_000_000;
+
+/// What is shown between two samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blend {
+    /// The sample before.
+    #[default]
+    Hold,
+    /// The straight way from the sample before to the one after, where both are there and near each other.
+    Interpolate,
+}
 
 /// A span without samples that were numbered, from the last sample before it to the first after it (exclusive).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +27,18 @@ pub struct Gap {
     pub from_ns: i64,
     /// Capture time of the first sample after it, ns.
     pub to_ns: i64,
-    /// How many samples are missing.
-    pub rows: u64,
+    /// How many samples are missing; none when nobody knows.
+    pub rows: Option<u64>,
+    /// Why; none when the ledger does not say.
+    pub cause: Option<LossCause>,
+}
+
+impl Gap {
+    /// Whether an instant lies inside one of `gaps`, which are sorted by time and do not overlap.
+    pub fn holds(gaps: &[Self], t_ns: i64) -> bool {
+        let after = gaps.partition_point(|gap| gap.from_ns < t_ns);
+        after.checked_sub(1).is_some_and(|last| t_ns < gaps[last].to_ns)
+    }
 }
 
 /// What the recording says about an instant.
@@ -28,35 +52,106 @@ pub struct Held {
     pub in_gap: bool,
     /// Index in [`RobotModel::joints`] of a joint whose recorded value is not a number: the row cannot be shown.
     pub not_finite: Option<usize>,
+    /// Whether the positions lie between two samples.
+    pub interpolated: bool,
+    /// Whether the recorded base is not that of this instant.
+    pub base_stale: bool,
 }
 
 impl Held {
     /// Whether what is shown is not the robot's state at this instant.
     pub fn is_stale(&self) -> bool {
-        self.in_gap || self.not_finite.is_some() || self.age_ns.is_none_or(|age| age > STALE_AGE_NS)
+        self.in_gap || self.base_stale || self.not_finite.is_some() || self.age_ns.is_none_or(|age| age > STALE_AGE_NS)
     }
+}
+
+/// When the rows of a stream were valid: the running maximum of their capture times, because a clock may step back. After
+/// a step back, rows follow in file order at the instant before it until the clock has caught up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instants(Vec<i64>);
+
+impl Instants {
+    /// From capture times in file order, ns.
+    pub fn new(t_ns: impl IntoIterator<Item = i64>) -> Self {
+        let mut latest = i64::MIN;
+        Self(
+            t_ns.into_iter()
+                .map(|t| {
+                    latest = latest.max(t);
+                    latest
+                })
+                .collect(),
+        )
+    }
+
+    /// The instants, ascending, ns.
+    pub fn as_slice(&self) -> &[i64] {
+        &self.0
+    }
+
+    /// The last row at or before `t_ns`; none before the first.
+    pub fn row_at(&self, t_ns: i64) -> Option<usize> {
+        self.0.partition_point(|t| *t <= t_ns).checked_sub(1)
+    }
+
+    /// The first instant after `t_ns`.
+    pub fn after(&self, t_ns: i64) -> Option<i64> {
+        self.0.get(self.0.partition_point(|t| *t <= t_ns)).copied()
+    }
+
+    /// The last instant before `t_ns`.
+    pub fn before(&self, t_ns: i64) -> Option<i64> {
+        self.0[..self.0.partition_point(|t| *t < t_ns)].last().copied()
+    }
+
+    /// How far `t_ns` lies on the way from `row` to the next, 0 to 1; none where there is no way: behind the last row, or
+    /// between rows farther apart than [`STALE_AGE_NS`].
+    #[expect(clippy::cast_precision_loss, reason = "at most 100 ms in ns")]
+    fn share(&self, row: usize, t_ns: i64) -> Option<f64> {
+        let (from, to) = (*self.0.get(row)?, *self.0.get(row + 1)?);
+        (from < t_ns && t_ns < to && to - from <= STALE_AGE_NS).then(|| (t_ns - from) as f64 / (to - from) as f64)
+    }
+
+    /// The way from `row` to the next at `t_ns`, unless `blend`, a gap or a restart of the source forbids it.
+    pub(crate) fn way(&self, row: usize, t_ns: i64, blend: Blend, breaks: &Breaks) -> Option<f64> {
+        let allowed = blend == Blend::Interpolate && !Gap::holds(&breaks.gaps, t_ns) && !breaks.restarts.contains(&(row + 1));
+        self.share(row, t_ns).filter(|_| allowed)
+    }
+}
+
+/// Where a stream is broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Breaks {
+    /// Missing rows, sorted by time, without overlap.
+    pub gaps: Vec<Gap>,
+    /// Rows that begin a new run: what was before them came from another start of the source.
+    pub restarts: Vec<usize>,
 }
 
 /// Recorded joint positions of one robot, in the order of its model's joints.
 #[derive(Debug)]
 pub struct Track {
     series: Series,
+    instants: Instants,
     /// For each joint of the model: its column in the series.
     columns: Vec<Option<usize>>,
+    /// For each joint of the model: whether it turns without end, so that the short way round is meant.
+    endless: Vec<bool>,
     /// For each joint of the model: where it stays when it has no column, rad or m.
     rest: Vec<f64>,
-    gaps: Vec<Gap>,
+    breaks: Breaks,
 }
 
 impl Track {
     /// Fits `series` (position of each named element) to the joints of `model`. Elements are named like joints, with or
-    /// without the suffix `_joint`. `rest` (one value a joint) is used where the series has no element; `gaps` are
-    /// sorted by time.
-    pub fn new(model: &RobotModel, series: Series, rest: Vec<f64>, gaps: Vec<Gap>) -> Self {
+    /// without the suffix `_joint`. `rest` (one value a joint) is used where the series has no element.
+    pub fn new(model: &RobotModel, series: Series, rest: Vec<f64>, breaks: Breaks) -> Self {
         let short = |name: &str| name.strip_suffix("_joint").unwrap_or(name).to_owned();
         let names: Vec<String> = series.names.iter().map(|name| short(name)).collect();
         let columns = model.joints().iter().map(|joint| names.iter().position(|name| *name == short(&joint.name))).collect();
-        Self { series, columns, rest, gaps }
+        let endless = model.joints().iter().map(|joint| joint.kind == JointKind::Continuous).collect();
+        let instants = Instants::new(series.t_ns.iter().copied());
+        Self { series, instants, columns, endless, rest, breaks }
     }
 
     /// Joints of `model` that were not recorded.
@@ -78,7 +173,7 @@ impl Track {
 
     /// The gaps, sorted by time.
     pub fn gaps(&self) -> &[Gap] {
-        &self.gaps
+        &self.breaks.gaps
     }
 
     /// Number of rows.
@@ -91,29 +186,43 @@ impl Track {
         &self.series.t_ns
     }
 
-    /// Writes the joint positions held at `t_ns` into `q` (resized to the model's joints; rad or m) and says how far they
+    /// Writes the joint positions at `t_ns` into `q` (resized to the model's joints; rad or m) and says how far they
     /// can be trusted. Before the first sample `q` is the rest pose; a row with a value that is not finite leaves `q` as it was.
-    pub fn joints_at(&self, t_ns: i64, q: &mut Vec<f64>) -> Held {
+    pub fn joints_at(&self, t_ns: i64, blend: Blend, q: &mut Vec<f64>) -> Held {
         q.resize(self.rest.len(), 0.0);
-        let Some(sampled) = Cursor::new(&self.series).at(t_ns) else {
-            q.copy_from_slice(&self.rest);
-            return Held { age_ns: None, row: None, in_gap: false, not_finite: None };
+        let none = Held {
+            age_ns: None,
+            row: None,
+            in_gap: Gap::holds(self.gaps(), t_ns),
+            not_finite: None,
+            interpolated: false,
+            base_stale: false,
         };
-        let value = |joint: usize| self.columns[joint].map_or(self.rest[joint], |column| sampled.values[column]);
-        let not_finite = (0..self.rest.len()).find(|joint| !value(*joint).is_finite());
+        let Some(row) = self.instants.row_at(t_ns) else {
+            q.copy_from_slice(&self.rest);
+            return none;
+        };
+        let value = |row: usize, joint: usize| self.columns[joint].map_or(self.rest[joint], |column| self.series.row(row)[column]);
+        let bad_joint = |row: usize| (0..self.rest.len()).find(|joint| !value(row, *joint).is_finite());
+        let not_finite = bad_joint(row);
+        let way = self.instants.way(row, t_ns, blend, &self.breaks).filter(|_| not_finite.is_none() && bad_joint(row + 1).is_none());
         if not_finite.is_none() {
-            q.iter_mut().enumerate().for_each(|(joint, q)| *q = value(joint));
+            for (joint, q) in q.iter_mut().enumerate() {
+                let from = value(row, joint);
+                *q = way.map_or(from, |share| from + share * step(from, value(row + 1, joint), self.endless[joint]));
+            }
         }
-        Held { age_ns: Some(sampled.age_ns), row: Some(sampled.row), in_gap: self.in_gap(t_ns), not_finite }
-    }
-
-    fn in_gap(&self, t_ns: i64) -> bool {
-        let after = self.gaps.partition_point(|gap| gap.from_ns < t_ns);
-        after.checked_sub(1).is_some_and(|last| t_ns < self.gaps[last].to_ns)
+        let age_ns = Some(t_ns.saturating_sub(self.instants.as_slice()[row]));
+        Held { age_ns, row: Some(row), not_finite, interpolated: way.is_some(), ..none }
     }
 }
 
-/// Gaps in a stream's numbering: `rows` gives run, sequence and capture time (ns) of each row in file order. A new run
+/// From one position to the next; the short way round for a joint that turns without end.
+fn step(from: f64, to: f64, endless: bool) -> f64 {
+    if endless { (to - from + PI).rem_euclid(TAU) - PI } else { to - from }
+}
+
+/// Gaps in a stream's numbering, sorted by time: `rows` gives run, sequence and capture time (ns) of each row in file order. A new run
 /// (a restart of the robot's publisher) begins its own numbering; what was lost in between is in the ledger only.
 pub fn gaps_of(rows: impl IntoIterator<Item = (u32, u64, i64)>) -> Vec<Gap> {
     let mut gaps = Vec::new();
@@ -123,7 +232,7 @@ pub fn gaps_of(rows: impl IntoIterator<Item = (u32, u64, i64)>) -> Vec<Gap> {
             && run == last_run
             && seq > last_seq + 1
         {
-            gaps.push(Gap { from_ns: last_t_ns, to_ns: t_ns, rows: seq - last_seq - 1 });
+            gaps.push(Gap { from_ns: last_t_ns, to_ns: t_ns, rows: Some(seq - last_seq - 1), cause: None });
         }
         last = Some((run, seq, t_ns));
     }
@@ -150,7 +259,7 @@ mod tests {
         let names = vec!["wrist".to_owned(), "shoulder".to_owned(), "tail".to_owned()];
         let series = Series { t_ns: vec![1_000, 2_000, 900_000_000], names, values };
         let gaps = gaps_of([(0, 0, 1_000), (0, 1, 2_000), (0, 40, 900_000_000), (1, 90, 900_000_001)]);
-        let track = Track::new(&model, series, vec![0.1, 0.2, 0.3], gaps);
+        let track = Track::new(&model, series, vec![0.1, 0.2, 0.3], Breaks { gaps, restarts: Vec::new() });
         (model, track)
     }
 
@@ -160,16 +269,16 @@ mod tests {
         assert_eq!(track.unrecorded(&model), ["elbow_joint"]);
         assert_eq!(track.unknown(), ["tail"]);
         let mut q = Vec::new();
-        let held = track.joints_at(1_999, &mut q);
+        let held = track.joints_at(1_999, Blend::Hold, &mut q);
         assert_eq!((q.as_slice(), held.row, held.age_ns, held.is_stale()), ([2.0, 0.2, 1.0].as_slice(), Some(0), Some(999), false));
     }
 
     #[test]
     fn gaps_age_and_absence_are_stale() {
         let (_, track) = track(vec![1.0, 2.0, 9.0, 1.5, 2.5, 9.0, 1.6, 2.6, 9.0]);
-        assert_eq!(track.gaps(), [Gap { from_ns: 2_000, to_ns: 900_000_000, rows: 38 }]);
+        assert_eq!(track.gaps(), [Gap { from_ns: 2_000, to_ns: 900_000_000, rows: Some(38), cause: None }]);
         let mut q = Vec::new();
-        let mut at = |t_ns| track.joints_at(t_ns, &mut q);
+        let mut at = |t_ns| track.joints_at(t_ns, Blend::Hold, &mut q);
         assert!(at(999).is_stale() && at(999).age_ns.is_none(), "before the first sample");
         assert!(!at(2_000).is_stale(), "a sample that is there is good");
         assert!(at(2_001).in_gap && at(899_999_999).in_gap);
@@ -181,8 +290,38 @@ mod tests {
     fn a_row_with_nan_keeps_the_last_pose_and_says_so() {
         let (_, track) = track(vec![1.0, 2.0, f64::NAN, f64::NAN, 2.5, 9.0, 1.6, 2.6, 9.0]);
         let mut q = Vec::new();
-        assert_eq!(track.joints_at(1_000, &mut q).not_finite, None, "NaN of a foreign element does not matter");
-        let held = track.joints_at(2_000, &mut q);
+        assert_eq!(track.joints_at(1_000, Blend::Hold, &mut q).not_finite, None, "NaN of a foreign element does not matter");
+        let held = track.joints_at(2_000, Blend::Hold, &mut q);
         assert_eq!((held.not_finite, held.is_stale(), q.as_slice()), (Some(2), true, [2.0, 0.2, 1.0].as_slice()));
+    }
+
+    #[track_caller]
+    fn between(breaks: Breaks, t_ns: i64, expect: (f64, bool)) {
+        let model = RobotModel::from_urdf_str(&ARM.replacen("revolute", "continuous", 1)).unwrap();
+        let names = vec!["shoulder".to_owned(), "wrist".to_owned()];
+        let t_ns_rows = vec![0, 4_000_000, 8_000_000, 300_000_000, 304_000_000, 308_000_000];
+        let values = vec![3.0, 1.0, -3.0, 2.0, -2.5, 3.0, -2.0, 4.0, -1.5, 5.0, -1.0, f64::NAN];
+        let track = Track::new(&model, Series { t_ns: t_ns_rows, names, values }, vec![0.0; 3], breaks);
+        let mut q = Vec::new();
+        let held = track.joints_at(t_ns, Blend::Interpolate, &mut q);
+        assert!((q[2] - expect.0).abs() < 1e-12 && held.interpolated == expect.1, "wrist {} {held:?}, expected {expect:?}", q[2]);
+        if t_ns == 1_000_000 && expect.1 {
+            let quarter = 3.0 + 0.25 * (TAU - 6.0);
+            assert!((q[0] - quarter).abs() < 1e-12, "an endless joint goes the short way: {} instead of {quarter}", q[0]);
+        }
+    }
+
+    #[test]
+    fn interpolation_goes_straight_and_never_across_what_is_not_known() {
+        let none = Breaks::default;
+        between(none(), 1_000_000, (1.25, true));
+        between(none(), 4_000_000, (2.0, false));
+        between(none(), 100_000_000, (3.0, false)); // the next sample is 292 ms after the one before
+        between(none(), 306_000_000, (5.0, false)); // the next row is not a number
+        between(none(), 400_000_000, (0.0, false)); // behind the last row, which is not a number either
+        let gaps = vec![Gap { from_ns: 0, to_ns: 4_000_000, rows: Some(1), cause: None }];
+        between(Breaks { gaps, restarts: Vec::new() }, 1_000_000, (1.0, false));
+        between(Breaks { gaps: Vec::new(), restarts: vec![1] }, 1_000_000, (1.0, false));
+        between(Breaks { gaps: Vec::new(), restarts: vec![1] }, 5_000_000, (2.25, true));
     }
 }

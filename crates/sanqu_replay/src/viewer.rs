@@ -2,6 +2,7 @@
 
 use bevy::app::{PluginGroup, PluginGroupBuilder};
 
+use crate::bar::BarPlugin;
 use crate::body::BodyPlugin;
 use crate::camera::CameraPlugin;
 use crate::hud::HudPlugin;
@@ -9,8 +10,9 @@ use crate::robots::RobotsPlugin;
 use crate::scene::ScenePlugin;
 use crate::timeline::TimelinePlugin;
 
-/// Timeline, robots, scene, camera and status line. Needs the resources [`crate::replay::Replay`],
-/// [`crate::timeline::Playhead`], [`crate::scene::Quality`] and [`crate::camera::CameraStart`].
+/// Timeline, robots, scene, camera, status line and bar. Needs the resources [`crate::replay::Replay`],
+/// [`crate::timeline::Playhead`], [`crate::scene::Quality`], [`crate::camera::CameraStart`], [`crate::bar::Focus`],
+/// [`crate::bar::Panels`] and [`crate::lang::Lang`].
 pub struct ViewerPlugins;
 
 impl PluginGroup for ViewerPlugins {
@@ -22,5 +24,6 @@ impl PluginGroup for ViewerPlugins {
             .add(ScenePlugin)
             .add(CameraPlugin)
             .add(HudPlugin)
+            .add(BarPlugin)
     }
 }

@@ -2,17 +2,21 @@
 
 mod describe;
 mod field;
+mod lanes;
+mod marks;
 mod rows;
 
 use std::path::{Path, PathBuf};
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
-use sanqu_model::{FieldConfig, Id, Manifest, RobotEntry};
+use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
 use sanqu_store::{Episode, Store};
 
 use crate::ReplayError;
+use crate::lane::Lane;
 use crate::replay::{Replay, RobotRecord};
-use crate::track::Track;
+use crate::timeline::nanoseconds;
+use crate::track::{Instants, Track};
 
 /// How far apart two recordings at the same station are shown, m.
 const SAME_STATION_STEP_M: f64 = 1.4;
@@ -57,12 +61,16 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let start_ns = first.start_ns;
     let shifts = shifts(&episodes.iter().map(|(_, episode)| episode.manifest()).collect::<Vec<_>>(), &mut warnings);
     let mut robots: Vec<RobotRecord> = Vec::new();
+    let (mut lanes, mut marks) = (Vec::new(), Vec::new());
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
+        let ledger = episode.loss()?;
+        marks.extend(marks::read(episode, *shift_ns)?);
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
-            let source = Source { store: store.as_ref(), episode, entry, assets: &options.assets };
+            let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, assets: &options.assets };
             if let Some(mut record) = robot(&source, &field, place, &mut warnings)? {
                 record.shift_ns = *shift_ns;
+                lanes.extend(robot_lanes(&source, robots.len(), *shift_ns)?);
                 robots.push(record);
             }
         }
@@ -72,7 +80,34 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     }
     let spans = episodes.iter().zip(&shifts).map(|((_, e), shift)| (e.manifest().start_ns - shift, e.manifest().stop_ns - shift));
     let (start_ns, end_ns) = spans.fold((start_ns, start_ns), |(start, end), (from, to)| (start.min(from), end.max(to)));
-    Ok(Loaded { replay: Replay { field, robots, start_ns, end_ns }, warnings })
+    marks.sort();
+    Ok(Loaded { replay: Replay { lanes, marks, ..Replay::new(field, robots, start_ns, end_ns) }, warnings })
+}
+
+/// The streams of one robot on the timeline.
+fn robot_lanes(source: &Source<'_>, robot: usize, shift_ns: i64) -> Result<Vec<Lane>, ReplayError> {
+    let streams = source.episode.manifest().streams.iter();
+    let mine = streams.filter(|stream| stream.robot == source.entry.robot && stream.rows > 0);
+    mine.map(|stream| lane(source, stream, robot, shift_ns)).collect()
+}
+
+fn lane(source: &Source<'_>, stream: &StreamEntry, robot: usize, shift_ns: i64) -> Result<Lane, ReplayError> {
+    let rows = lanes::read(source.episode, stream, source.ledger)?;
+    let mut gaps = rows.breaks.gaps;
+    for gap in &mut gaps {
+        gap.from_ns = gap.from_ns.saturating_sub(shift_ns);
+        gap.to_ns = gap.to_ns.saturating_sub(shift_ns);
+    }
+    let rate_hz = if stream.rate_hz > 0.0 { stream.rate_hz } else { stream.nominal_rate_hz };
+    Ok(Lane {
+        robot,
+        stream: stream.stream.to_string(),
+        instants: Instants::new(rows.t_ns.into_iter().map(|t| t.saturating_sub(shift_ns))),
+        gaps,
+        lost_rows: stream.lost.total(),
+        open_loss: stream.lost.open_ended,
+        period_ns: if rate_hz > 0.0 { nanoseconds(1.0 / rate_hz) } else { 0 },
+    })
 }
 
 /// The folder `name`, or the episode of that id in the store.
@@ -119,6 +154,7 @@ pub(crate) struct Source<'a> {
     pub(crate) store: Option<&'a Store>,
     pub(crate) episode: &'a Episode,
     pub(crate) entry: &'a RobotEntry,
+    pub(crate) ledger: &'a [LossRow],
     pub(crate) assets: &'a [PathBuf],
 }
 
@@ -136,8 +172,8 @@ fn robot(
     };
     let description = describe::find(source, warnings)?;
     let series = source.episode.series(stream, "pos")?;
-    let gaps = rows::gaps(source.episode, stream)?;
-    let track = Track::new(&description.model, series, description.stand, gaps);
+    let breaks = lanes::read(source.episode, stream, source.ledger)?.breaks;
+    let track = Track::new(&description.model, series, description.stand, breaks);
     tell_joints(&entry.robot, &description.model, &track, warnings);
     let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
     let base = rows::base(source.episode, &entry.robot, &world_from_station, warnings)?;

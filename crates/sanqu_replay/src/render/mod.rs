@@ -16,10 +16,10 @@ pub use adapter::{Adapter, find_adapter};
 pub use still::write_png;
 
 use crate::ReplayError;
-use crate::camera::Preset;
 use crate::replay::Replay;
 use crate::scene::Quality;
 use crate::timeline::Playhead;
+use crate::view::View;
 use studio::{Studio, StudioOptions};
 
 /// Pictures a second of a film.
@@ -40,8 +40,8 @@ pub struct RenderJob {
     pub out: PathBuf,
     /// Where the playhead stands (first picture of a film) and how fast it goes.
     pub playhead: Playhead,
-    /// Where from.
-    pub preset: Preset,
+    /// How it is shown.
+    pub view: View,
     /// Picture size in pixels, both even for a film; none lets the adapter decide.
     pub size: Option<UVec2>,
     /// Length of a film, s.
@@ -89,7 +89,7 @@ impl RenderJob {
 /// A renderer that does not deliver, encoders that fail, files that cannot be written.
 pub fn render(replay: Replay, job: &RenderJob, choice: Choice, progress: &mut dyn FnMut(Progress)) -> Result<(), ReplayError> {
     let frame = Duration::from_nanos(1_000_000_000 / u64::from(FILM_FPS));
-    let options = StudioOptions { size: choice.size, quality: choice.quality, preset: job.preset, frame };
+    let options = StudioOptions { size: choice.size, quality: choice.quality, view: job.view, frame };
     let mut studio = Studio::open(replay, job.playhead, options)?;
     if job.is_film() {
         film::film(&mut studio, job, choice.size, progress)

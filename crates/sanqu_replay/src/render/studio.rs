@@ -20,10 +20,12 @@ use bevy::winit::WinitPlugin;
 use super::adapter::settings;
 use super::capture::{Pixels, Shutter, install};
 use crate::ReplayError;
-use crate::camera::{CameraStart, Preset};
+use crate::bar::Panels;
+use crate::camera::CameraStart;
 use crate::replay::Replay;
 use crate::scene::Quality;
 use crate::timeline::Playhead;
+use crate::view::View;
 use crate::viewer::ViewerPlugins;
 
 /// Frames until texts are laid out and labels stand where they belong.
@@ -36,7 +38,7 @@ const WARM_UP_FRAMES_MAX: u32 = 400;
 pub(super) struct StudioOptions {
     pub(super) size: UVec2,
     pub(super) quality: Quality,
-    pub(super) preset: Preset,
+    pub(super) view: View,
     pub(super) frame: Duration,
 }
 
@@ -58,7 +60,15 @@ impl Studio {
         let image = app.world_mut().resource_mut::<Assets<Image>>().add(target);
         let target = Some(RenderTarget::Image(image.clone().into()));
         app.insert_resource(TimeUpdateStrategy::ManualDuration(options.frame))
-            .insert_resource(CameraStart { preset: options.preset, size: options.size.as_vec2(), target })
+            .insert_resource(CameraStart {
+                preset: options.view.preset,
+                size: options.size.as_vec2(),
+                target,
+                inset: options.view.inset(&replay),
+            })
+            .insert_resource(options.view.focus(&replay))
+            .insert_resource(Panels(options.view.panels))
+            .insert_resource(options.view.lang)
             .insert_resource(options.quality)
             .insert_resource(Playhead { playing: false, ..playhead })
             .insert_resource(replay)

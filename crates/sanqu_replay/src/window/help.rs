@@ -7,19 +7,44 @@ use bevy::prelude::{
 };
 use bevy::text::FontSize;
 
+use crate::lang::Lang;
 use crate::scene::{ReplayFont, load_font};
 use crate::timeline::ReplaySystems;
 
-const HELP: &str = "\
-空格  Space          播放 / 暂停  play, pause
-← →  arrows         ±1 s, Shift ±0.1 s
-+ -                    速度  speed ×2, ÷2
-Home  End          开头 / 结尾  start, end
-1  2  3  4  5       全景 / 机器人 1 / 机器人 2 / 正面 / 俯视
-                         overview, robot 1, robot 2, front, top
-拖动  drag            转动  turn;  右键  right button: 平移  move
-滚轮  wheel          远近  near, far
-?                       帮助  help";
+const HELP_EN: &str = "\
+Space               play, pause
+← →                 ±1 s, with Shift ±0.1 s
+, .                 one row back, on: of any stream, or of the chosen one
+S                   choose the stream for , and .
+[ ]                 to the mark or gap before, after
++ -                 faster, slower: 1/100 to 16
+A B L               repeat from here, to here; all or nothing
+I                   hold the last row, or go straight to the next
+Home End            start, end
+R                   next robot in the timeline
+1 2 3 4 5           overview, robot 1, robot 2, front, top
+drag, right drag    turn, move; wheel: near, far
+drag on timeline    go there
+? F1                this page";
+
+const HELP_ZH: &str = "\
+空格                  播放 / 暂停
+← →                 ±1 s，按 Shift ±0.1 s
+, .                  后退 / 前进一行：任一数据流，或所选数据流
+S                    选择 , 和 . 所用的数据流
+[ ]                  前一个 / 后一个标记或缺失
++ -                  加速 / 减速：1/100 至 16 倍
+A B L               从此处循环 / 到此处 / 全部或取消
+I                    保持上一行，或插值
+Home End            开头 / 结尾
+R                    时间轴上的下一台机器人
+1 2 3 4 5           全景 / 机器人 1 / 机器人 2 / 正面 / 俯视
+拖动，右键拖动      转动，平移；滚轮：远近
+在时间轴上拖动      定位
+? F1                 本页";
+
+/// The hint stands above the timeline, pixels.
+const HINT_BOTTOM_PX: f32 = 190.0;
 
 #[derive(Component)]
 struct HelpText;
@@ -34,7 +59,7 @@ impl Plugin for HelpPlugin {
     }
 }
 
-fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
+fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>, lang: Res<'_, Lang>) {
     let mut panel = |text: &str, size_px: f32, node: Node| {
         let node = Node {
             position_type: PositionType::Absolute,
@@ -46,8 +71,8 @@ fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
         let ground = BackgroundColor(Color::srgba(0.06, 0.08, 0.10, 0.82));
         commands.spawn((node, ground, Text::new(text), font, TextColor(Color::srgb(0.94, 0.95, 0.96)))).id()
     };
-    panel("?  帮助 help", 12.0, Node { right: Val::Px(12.0), bottom: Val::Px(10.0), ..Default::default() });
-    let help = panel(HELP, 16.0, Node { left: Val::Percent(26.0), top: Val::Percent(28.0), ..Default::default() });
+    panel(lang.pick("?  help", "?  帮助"), 12.0, Node { right: Val::Px(12.0), bottom: Val::Px(HINT_BOTTOM_PX), ..Default::default() });
+    let help = panel(lang.pick(HELP_EN, HELP_ZH), 16.0, Node { left: Val::Percent(26.0), top: Val::Percent(28.0), ..Default::default() });
     commands.entity(help).insert((HelpText, Visibility::Hidden));
 }
 

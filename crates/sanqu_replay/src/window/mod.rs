@@ -14,14 +14,16 @@ use bevy::render::settings::RenderCreation;
 use bevy::window::{Window, WindowPlugin, WindowResolution};
 
 use crate::ReplayError;
-use crate::camera::{CameraStart, Preset};
+use crate::bar::{Panels, ScrubPlugin};
+use crate::camera::CameraStart;
 use crate::render::{find_adapter, settings};
 use crate::replay::Replay;
 use crate::scene::Quality;
 use crate::timeline::Playhead;
+use crate::view::View;
 use crate::viewer::ViewerPlugins;
 
-pub use keys::KeysPlugin;
+pub use keys::{KeysPlugin, StepLane};
 pub use mouse::MousePlugin;
 
 /// Size of a new window, pixels.
@@ -31,7 +33,7 @@ pub const WINDOW_SIZE: UVec2 = UVec2::new(1280, 720);
 ///
 /// # Errors
 /// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`]; [`ReplayError::Render`] when the window ended with a failure.
-pub fn show(replay: Replay, playhead: Playhead, preset: Preset, size: Option<UVec2>) -> Result<(), ReplayError> {
+pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>) -> Result<(), ReplayError> {
     if std::env::var_os("DISPLAY").is_none_or(|display| display.is_empty()) {
         return Err(ReplayError::NoDisplay);
     }
@@ -51,11 +53,14 @@ pub fn show(replay: Replay, playhead: Playhead, preset: Preset, size: Option<UVe
     let quality = if adapter.software { Quality::PLAIN } else { Quality::FULL };
     let exit = App::new()
         .add_plugins(plugins)
-        .insert_resource(CameraStart { preset, size: size.as_vec2(), target: None })
+        .insert_resource(CameraStart { preset: view.preset, size: size.as_vec2(), target: None, inset: view.inset(&replay) })
+        .insert_resource(view.focus(&replay))
+        .insert_resource(Panels(view.panels))
+        .insert_resource(view.lang)
         .insert_resource(quality)
         .insert_resource(playhead)
         .insert_resource(replay)
-        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, help::HelpPlugin))
+        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin))
         .run();
     match exit {
         AppExit::Success => Ok(()),

@@ -4,6 +4,7 @@ use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseBu
 use bevy::math::Vec3;
 use bevy::prelude::{IntoScheduleConfigs, Res};
 
+use crate::bar::PointerTaken;
 use crate::camera::{Orbit, OrbitMut};
 use crate::timeline::ReplaySystems;
 
@@ -19,7 +20,8 @@ pub struct MousePlugin;
 
 impl Plugin for MousePlugin {
     fn build(&self, app: &mut App) {
-        app.add_systems(Update, steer.in_set(ReplaySystems::Input));
+        app.init_resource::<PointerTaken>();
+        app.add_systems(Update, steer.after(crate::bar::scrub).in_set(ReplaySystems::Input));
     }
 }
 
@@ -27,11 +29,12 @@ fn steer(
     buttons: Res<'_, ButtonInput<MouseButton>>,
     motion: Res<'_, AccumulatedMouseMotion>,
     scroll: Res<'_, AccumulatedMouseScroll>,
+    taken: Res<'_, PointerTaken>,
     orbit: OrbitMut<'_>,
 ) {
     let Some(mut orbit) = orbit else { return };
     let mut next = *orbit;
-    if buttons.pressed(MouseButton::Left) {
+    if buttons.pressed(MouseButton::Left) && !taken.0 {
         next.azimuth_rad -= motion.delta.x * TURN_RAD_PER_PX;
         next.elevation_rad = (next.elevation_rad + motion.delta.y * TURN_RAD_PER_PX).clamp(ELEVATION_MIN_RAD, Orbit::ELEVATION_MAX_RAD);
     }

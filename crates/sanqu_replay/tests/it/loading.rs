@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use arrow_array::types::Float64Type;
-use sanqu_model::{EpisodeId, Id, Quantity, RobotEntry, StreamDescription};
+use sanqu_model::{EpisodeId, Id, LossCause, Quantity, RobotEntry, StreamDescription};
 use sanqu_replay::ReplayError;
 use sanqu_replay::load::{LoadOptions, load};
 use sanqu_replay::replay::Posture;
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
+use sanqu_replay::track::Gap;
+use sanqu_store::{Control, Decision, DecisionKind, EpisodeStart, JournalWriter, Sample, Store, seal};
 use sanqu_wire::{ENCODING_ARROW, SampleHeader, encode_rows, fixed_list};
 
 use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
@@ -68,6 +69,7 @@ fn record(store: &Store, number: u128, description_hash: Option<String>) {
     append(&mut journal, 0, 100);
     append(&mut journal, 150, 200);
     journal.control(&Control::Final { robot, stream, boot: BOOT, next_seq: 200 }).unwrap();
+    journal.control(&Control::Event { t_ns: START_NS + 7, name: "mark".to_owned(), text: "it waves".to_owned() }).unwrap();
     journal.control(&Control::Stop { stop_ns: START_NS + 200 * PERIOD_NS, ended_by: "stop".to_owned() }).unwrap();
     seal(store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
 }
@@ -111,13 +113,32 @@ fn a_sealed_episode_is_shown_with_its_own_description_place_and_gap() {
     let loaded = load(&bench.options("last")).unwrap();
     let record = &loaded.replay.robots[0];
     assert_eq!((record.name.as_str(), record.station.as_str(), record.lost_rows), ("铁皮 01", "a01", 50));
-    assert_eq!(record.track.gaps().iter().map(|gap| gap.rows).collect::<Vec<_>>(), [50]);
+    assert_eq!(record.track.gaps().iter().map(|gap| gap.rows).collect::<Vec<_>>(), [Some(50)]);
     assert!(!warned(&loaded.warnings, "l_shoulder_joint") && warned(&loaded.warnings, "r_elbow_joint"), "{:?}", loaded.warnings);
     let mut posture = Posture::default();
     let held = record.posture_at(START_NS + 120 * PERIOD_NS, &mut posture).unwrap();
     assert!(held.in_gap && held.row == Some(99), "{held:?}");
     let elbow = record.model.joint_index("l_elbow_joint").unwrap();
     assert_eq!(posture.q[elbow].to_bits(), row_values(99)[3].to_bits());
+}
+
+#[test]
+fn every_stream_has_its_lane_with_causes_of_gaps_and_what_happened_is_marked() {
+    let bench = Bench::new();
+    record(&bench.store, 1, None);
+    let episode = bench.store.find("last").unwrap();
+    let later = START_NS + 3_000_000_000;
+    let decision = Decision { kind: DecisionKind::Keep, who: "op-01".to_owned(), reason: "clean".to_owned(), at_ns: later };
+    episode.append_decision(&decision).unwrap();
+    let replay = load(&bench.options("last")).unwrap().replay;
+    let [lane] = replay.lanes.as_slice() else { panic!("{:?}", replay.lanes) };
+    assert_eq!((lane.robot, lane.stream.as_str(), lane.lost_rows, lane.open_loss), (0, "joint", 50, false));
+    assert_eq!(lane.instants.as_slice().len(), 150);
+    let at = |row: i64| START_NS + PERIOD_NS * row;
+    let gap = Gap { from_ns: at(99), to_ns: at(150), rows: Some(50), cause: Some(LossCause::Network) };
+    assert_eq!((lane.gaps.as_slice(), replay.robots[0].track.gaps()), ([gap].as_slice(), [gap].as_slice()));
+    let marks: Vec<(i64, &str)> = replay.marks.iter().map(|mark| (mark.t_ns, mark.text.as_str())).collect();
+    assert_eq!(marks, [(START_NS + 7, "mark: it waves"), (at(200), "sealed (stop)"), (later, "keep: clean")]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use sanqu_replay::render::{Adapter, RenderJob, find_adapter, render};
 use sanqu_replay::replay::Posture;
 use sanqu_replay::scene::SKY_RGB;
 use sanqu_replay::timeline::Playhead;
+use sanqu_replay::view::View;
 use sanqu_store::mp4::Mp4Reader;
 
 use crate::synthetic::{SKIN_RGBA, replay};
@@ -76,7 +77,7 @@ fn a_still_shows_the_zones_and_the_robot_where_it_stands() {
     let mut playhead = Playhead::new(scene.start_ns, scene.end_ns);
     playhead.seek_secs(1.3);
     let preset = Preset::Overview;
-    let job = RenderJob { out: out.clone(), playhead, preset, size: Some(SIZE), seconds: 1.0 };
+    let job = RenderJob { out: out.clone(), playhead, view: View::plain(preset), size: Some(SIZE), seconds: 1.0 };
     let zones: Vec<[f32; 3]> = scene.field.zones.iter().map(|zone| zone.colour).collect();
     render(scene, &job, job.choice(&adapter), &mut |_| {}).unwrap();
     let picture = Picture::open(&out);
@@ -117,7 +118,13 @@ fn a_film_has_every_picture_and_repeats() {
         let scene = replay();
         let playhead = Playhead::new(scene.start_ns, scene.end_ns);
         let out = folder.path().join(name);
-        let job = RenderJob { out: out.clone(), playhead, preset: Preset::Robot(0), size: Some(SIZE), seconds: 0.4 };
+        let job = RenderJob {
+            out: out.clone(),
+            playhead,
+            view: View { preset: Preset::Robot(0), ..View::default() },
+            size: Some(SIZE),
+            seconds: 0.4,
+        };
         let mut last = None;
         render(scene, &job, job.choice(&adapter), &mut |progress| last = Some(progress)).unwrap();
         assert_eq!(last.map(|progress| (progress.done, progress.total)), Some((10, 10)));

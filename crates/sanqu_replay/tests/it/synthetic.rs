@@ -1,9 +1,11 @@
 //! A small humanoid that nods and waves for four seconds, at a station of a field with three zones.
 
 use sanqu_model::FieldConfig;
+use sanqu_replay::lane::Lane;
+use sanqu_replay::mark::{Mark, MarkKind};
 use sanqu_replay::replay::{Replay, RobotRecord};
 use sanqu_replay::scene::layout::world_from_station;
-use sanqu_replay::track::{Gap, Track};
+use sanqu_replay::track::{Breaks, Gap, Instants, Track};
 use sanqu_robot::RobotModel;
 use sanqu_store::Series;
 
@@ -128,9 +130,9 @@ pub(crate) fn replay() -> Replay {
     let robots = ["a01", "c01"].iter().enumerate().map(|(index, station)| {
         let model = RobotModel::from_urdf_str(&urdf()).unwrap();
         let at = |row: i64| START_NS + PERIOD_NS * row;
-        let gaps = if index == 0 { vec![Gap { from_ns: at(499), to_ns: at(500), rows: 50 }] } else { Vec::new() };
+        let gaps = if index == 0 { vec![Gap { from_ns: at(499), to_ns: at(500), rows: Some(50), cause: None }] } else { Vec::new() };
         let rest = model.joints().iter().map(|joint| if joint.name == "r_elbow_joint" { -0.6 } else { 0.0 }).collect();
-        let track = Track::new(&model, series(), rest, gaps);
+        let track = Track::new(&model, series(), rest, Breaks { gaps, restarts: Vec::new() });
         let place = field.station(&station.parse().unwrap()).unwrap();
         RobotRecord {
             robot: place.station.robots[0].clone(),
@@ -145,6 +147,20 @@ pub(crate) fn replay() -> Replay {
             lost_rows: if index == 0 { 50 } else { 0 },
         }
     });
-    let robots = robots.collect();
-    Replay { field, robots, start_ns: START_NS, end_ns: START_NS + PERIOD_NS * i64::try_from(ROWS - 1).unwrap() }
+    let robots: Vec<RobotRecord> = robots.collect();
+    let lanes = robots.iter().enumerate().flat_map(|(robot, record)| lanes(robot, record.track.gaps())).collect();
+    let marks = vec![Mark { t_ns: START_NS + 2_500_000_000, kind: MarkKind::Event, text: "mark: it waves".to_owned() }];
+    let end_ns = START_NS + PERIOD_NS * i64::try_from(ROWS - 1).unwrap();
+    Replay { lanes, marks, ..Replay::new(field, robots, START_NS, end_ns) }
+}
+
+/// The joints at 500 Hz and a slow stream at 10 Hz, 1 ms after.
+fn lanes(robot: usize, gaps: &[Gap]) -> [Lane; 2] {
+    let rows = i64::try_from(ROWS).unwrap();
+    let joint = Instants::new((0..rows).map(|row| START_NS + PERIOD_NS * row));
+    let slow = Instants::new((0..rows / 50).map(|row| START_NS + 1_000_000 + PERIOD_NS * 50 * row));
+    [
+        Lane { robot, stream: "joint".to_owned(), instants: joint, gaps: gaps.to_vec(), period_ns: PERIOD_NS, ..Lane::default() },
+        Lane { robot, stream: "slow".to_owned(), instants: slow, period_ns: PERIOD_NS * 50, ..Lane::default() },
+    ]
 }

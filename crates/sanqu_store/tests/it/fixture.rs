@@ -179,22 +179,11 @@ pub(crate) fn joint_entry(manifest: &Manifest) -> &StreamEntry {
 
 /// The ledger as `run from..to cause detected_by`.
 pub(crate) fn ledger(episode: &Episode) -> Vec<String> {
-    let file = fs::File::open(episode.dir().join("loss.parquet")).unwrap();
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
-    let mut lines = Vec::new();
-    for batch in reader.map(Result::unwrap) {
-        use arrow_array::Array;
-        use arrow_array::cast::AsArray;
-        use arrow_array::types::{UInt32Type, UInt64Type};
-        let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
-        let ends = ["from_seq", "to_seq"].map(|name| batch.column_by_name(name).unwrap().as_primitive::<UInt64Type>().clone());
-        let run = batch.column_by_name("run").unwrap().as_primitive::<UInt32Type>().clone();
-        for row in 0..batch.num_rows() {
-            let [from, to] = ends.each_ref().map(|end| if end.is_null(row) { String::new() } else { end.value(row).to_string() });
-            lines.push(format!("{} {from}..{to} {} {}", run.value(row), text("cause").value(row), text("detected_by").value(row)));
-        }
-    }
-    lines
+    let end = |end: Option<u64>| end.map_or(String::new(), |end| end.to_string());
+    let line = |row: &sanqu_model::LossRow| {
+        format!("{} {}..{} {} {}", row.run, end(row.from_seq), end(row.to_seq), row.cause.as_str(), row.detected_by.as_str())
+    };
+    episode.loss().unwrap().iter().map(line).collect()
 }
 
 /// Every file below a folder with its content.
