@@ -7,7 +7,7 @@ pub const RATIO_TOLERANCE: f64 = 0.002;
 /// Fewest samples that are fitted.
 const SAMPLES_MIN: usize = 20;
 /// Smallest travel that is fitted at all, rad or m.
-const TRAVEL_MIN: f64 = 1e-3;
+pub(super) const TRAVEL_MIN: f64 = 1e-3;
 /// Error of an output encoder that repeats with its turn and looks like a slope over a short travel: amplitude, rad.
 const FOOTPRINT_RAD: f64 = 0.25e-3;
 /// Stiffness taken for a drive whose table gives none, N·m/rad: soft, so that its wind-up is not trusted.

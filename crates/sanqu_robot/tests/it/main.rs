@@ -9,6 +9,7 @@ mod drawing;
 mod drives;
 mod every_kind;
 mod fk;
+mod health;
 mod pictures;
 mod ratio;
 mod reference;

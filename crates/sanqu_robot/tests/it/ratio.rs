@@ -10,19 +10,19 @@ use crate::shared_folder;
 /// Counts per turn of both encoders.
 const COUNTS: f64 = 16_777_216.0;
 
-/// Joint `joint` (from 1) of a recording of a LARA8 arm: motor and load encoder (rad), torque of the joint (N·m).
-fn recording(folder: &std::path::Path, file: &str, joint: usize) -> [Vec<f64>; 3] {
+/// Joint `joint` (from 1) of a recording of a LARA8 arm: time (s), motor and load encoder (rad), torque of the joint (N·m).
+pub(crate) fn recording(folder: &std::path::Path, file: &str, joint: usize) -> [Vec<f64>; 4] {
     let text = std::fs::read_to_string(folder.join("data/lara8").join(file)).unwrap();
     let mut lines = text.lines();
     let columns: BTreeMap<&str, usize> = lines.next().unwrap().split(',').enumerate().map(|(place, name)| (name, place)).collect();
     let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap_or(f64::NAN)).collect()).collect();
     let column = |name: String| rows.iter().map(|row| row[columns[name.as_str()]]).collect::<Vec<f64>>();
     let angle = |name: &str| column(format!("{name}_{joint}")).into_iter().map(|counts| counts * TAU / COUNTS).collect();
-    [angle("encoder_motorinc"), angle("encoder_loadinc"), column(format!("joint_torque_current_{joint}"))]
+    [column("Timestamp".to_owned()), angle("encoder_motorinc"), angle("encoder_loadinc"), column(format!("joint_torque_current_{joint}"))]
 }
 
-fn fit(data: &[Vec<f64>; 3], signed_ratio: f64) -> Option<RatioFit> {
-    let [motor, output, torque] = data;
+fn fit(data: &[Vec<f64>; 4], signed_ratio: f64) -> Option<RatioFit> {
+    let [_, motor, output, torque] = data;
     // Size 25, ratio above 50: the catalogue's first stiffness.
     fit_ratio(&RatioSamples { motor, output, torque }, signed_ratio, Some(Stiffness::linear(31_000.0)))
 }

@@ -1,0 +1,46 @@
+use super::answer::{Estimate, Refusal};
+use super::fit::count;
+
+/// What the same quantity of the same part did over several recordings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trend {
+    /// Change per day, weighted by the uncertainties; 0 where all recordings are of one moment.
+    pub per_day: f64,
+    /// Its standard deviation: of the estimates' uncertainties, or of their scatter where that is larger.
+    pub sigma_per_day: f64,
+    /// Recordings in it.
+    pub recordings: usize,
+    /// Median of the values.
+    pub median: f64,
+}
+
+/// The line through values at times.
+///
+/// * `points`: time in days and the estimate.
+///
+/// # Errors
+/// [`Refusal::TooFewSamples`] for fewer than two.
+pub fn trend(points: &[(f64, &Estimate)]) -> Result<Trend, Refusal> {
+    let known: Vec<(f64, f64, f64)> = points.iter().map(|(day, found)| (*day, found.value, found.sigma)).collect();
+    if known.len() < 2 {
+        return Err(Refusal::TooFewSamples { found: known.len(), needed: 2 });
+    }
+    let number = count(known.len());
+    let mut values: Vec<f64> = known.iter().map(|point| point.1).collect();
+    values.sort_by(f64::total_cmp);
+    let median = 0.5 * (values[(values.len() - 1) / 2] + values[values.len() / 2]);
+    let floor = known.iter().map(|point| point.2).fold(0.0, f64::max).max(median.abs() * 1e-9).max(f64::MIN_POSITIVE) * 1e-3;
+    let weight = |sigma: f64| 1.0 / sigma.max(floor).powi(2);
+    let total: f64 = known.iter().map(|point| weight(point.2)).sum();
+    let mean = |of: &dyn Fn(&(f64, f64, f64)) -> f64| known.iter().map(|point| weight(point.2) * of(point)).sum::<f64>() / total;
+    let (day, value) = (mean(&|point| point.0), mean(&|point| point.1));
+    let spread: f64 = known.iter().map(|point| weight(point.2) * (point.0 - day).powi(2)).sum();
+    if spread <= 0.0 {
+        return Ok(Trend { per_day: 0.0, sigma_per_day: 0.0, recordings: known.len(), median });
+    }
+    let per_day = known.iter().map(|point| weight(point.2) * (point.0 - day) * (point.1 - value)).sum::<f64>() / spread;
+    let left: f64 = known.iter().map(|point| weight(point.2) * (point.1 - value - per_day * (point.0 - day)).powi(2)).sum();
+    // Scatter beyond the stated uncertainties widens the doubt; two points leave none.
+    let scale = if known.len() > 2 { (left / (number - 2.0)).max(1.0) } else { 1.0 };
+    Ok(Trend { per_day, sigma_per_day: (scale / spread).sqrt(), recordings: known.len(), median })
+}
