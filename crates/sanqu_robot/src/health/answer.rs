@@ -168,7 +168,7 @@ pub enum Refusal {
         /// Widest accepted.
         max: f64,
     },
-    /// Load never passes through zero in both senses.
+    /// The load does not pass through zero, or does not go up and down through the whole loop.
     LoadOneSided,
     /// The joint moved in one direction only, or its two directions do not overlap.
     OneDirection,
@@ -274,7 +274,7 @@ impl fmt::Display for Refusal {
             Self::LoadFollowsPosition { inflation, max } => {
                 write!(f, "the load follows the joint's position (variance × {inflation:.0}, accepted × {max:.0})")
             }
-            Self::LoadOneSided => write!(f, "the load does not pass through zero"),
+            Self::LoadOneSided => write!(f, "the load does not go through zero and back"),
             Self::OneDirection => write!(f, "no motion in both directions over the same positions"),
             Self::OrdersNotSeparable { cond, max } => write!(f, "orders cannot be separated (condition {cond:.0}, accepted {max:.0})"),
             Self::SampledTooSlowly { rate_hz, needed_hz } => write!(f, "sampled at {rate_hz:.0} Hz, the speed needs {needed_hz:.0} Hz"),
@@ -283,7 +283,9 @@ impl fmt::Display for Refusal {
             Self::Implausible { value } => write!(f, "{value:.3e} cannot be: the load's figure or the description is wrong"),
             Self::RatioWrong { measured, described } => write!(f, "the described ratio {described:.3} is wrong, measured {measured:.3}"),
             Self::NotUnloaded { span_nm, max_nm } => write!(f, "the load spans {span_nm:.2} N·m, a calibration accepts {max_nm:.2} N·m"),
-            Self::TurnsAmbiguous { step_rad } => write!(f, "a wrapped motor angle and the joint disagree by {step_rad:.2} rad between samples"),
+            Self::TurnsAmbiguous { step_rad } => {
+                write!(f, "a wrapped motor angle and the joint disagree by {step_rad:.2} rad between samples")
+            }
         }
     }
 }

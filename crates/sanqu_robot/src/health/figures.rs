@@ -108,12 +108,13 @@ impl DriveFigures {
     }
 }
 
-/// Orders per motor turn: 1, 2, 4 and, in a strain-wave gear, the flexspline's own beside the circular spline's 2.
+/// Orders per motor turn: 1, 2, 4 and, in a strain-wave gear, the flexspline's own beside the circular spline's 2; of several
+/// planetary stages the first carrier's. (A single carrier turns with the joint: the footprint has its order.)
 fn orders_of(drive: &Drive) -> Vec<f64> {
     let partner = match drive.arrangement {
         Some(Arrangement::CsFixed) => Some(2.0 + 2.0 / drive.ratio),
         Some(Arrangement::FsFixed) => Some(2.0 - 2.0 / drive.ratio),
-        _ => None,
+        _ => drive.planetary.as_ref().filter(|gear| gear.stages.len() > 1).map(|gear| 1.0 / gear.stages[0].reduction().abs()),
     };
     let mut orders: Vec<f64> = ORDERS.into_iter().chain(partner).collect();
     orders.sort_by(f64::total_cmp);

@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 
 /// A column with less than this share of its square beside the columns before it is left out.
-const NEW_SHARE_MIN: f64 = 1e-10;
+const NEW_SHARE_MIN: f64 = 1e-8;
 /// Parts of the recording whose residuals are summed up for the uncertainty.
 const BLOCKS: usize = 32;
 /// Fewest samples a column.
@@ -41,18 +41,29 @@ pub(crate) struct Fitted {
 }
 
 impl Model<'_> {
-    /// `None` for fewer than four samples a column.
+    /// Coefficients with their uncertainties; `None` for fewer than four samples a column.
     pub(crate) fn fit(&self) -> Option<Fitted> {
+        let mut fitted = self.solve()?;
+        self.residuals(&mut fitted);
+        Some(fitted)
+    }
+
+    /// Coefficients only: [`Fitted::sigma_of`] is 0.
+    pub(crate) fn solve(&self) -> Option<Fitted> {
         let (gram, right, samples) = self.sums()?;
-        let Independent { active, beside } = independent(&gram, self.nuisance);
+        let Independent { active, beside, factor } = independent(&gram, self.nuisance);
         if samples < ROWS_PER_TERM * active.len().max(1) {
             return None;
         }
-        let sub = DMatrix::from_fn(active.len(), active.len(), |row, column| gram[(active[row], active[column])]);
-        let scale: Vec<f64> = (0..active.len()).map(|at| sub[(at, at)].sqrt()).collect();
-        let scaled = DMatrix::from_fn(active.len(), active.len(), |row, column| sub[(row, column)] / (scale[row] * scale[column]));
-        let scaled_inverse = scaled.cholesky()?.inverse();
-        let inverse = DMatrix::from_fn(active.len(), active.len(), |row, column| scaled_inverse[(row, column)] / (scale[row] * scale[column]));
+        let scale: Vec<f64> = active.iter().map(|term| gram[(*term, *term)].sqrt()).collect();
+        let lower = DMatrix::from_fn(active.len(), active.len(), |row, column| factor[row].get(column).copied().unwrap_or(0.0));
+        let half = lower.solve_lower_triangular(&DMatrix::identity(active.len(), active.len()))?;
+        let mut inverse = half.transpose() * &half;
+        for row in 0..active.len() {
+            for column in 0..active.len() {
+                inverse[(row, column)] /= scale[row] * scale[column];
+            }
+        }
         let solution = &inverse * DVector::from_iterator(active.len(), active.iter().map(|term| right[*term]));
         let mut coefficients = vec![0.0; self.terms];
         let mut inflation = vec![f64::INFINITY; self.terms];
@@ -62,31 +73,30 @@ impl Model<'_> {
             let mean = if gram[(0, 0)] > 0.0 { gram[(0, *term)].powi(2) / (gram[(0, 0)] * gram[(*term, *term)]) } else { 0.0 };
             inflation[*term] = if *term == 0 { 1.0 } else { (1.0 - mean) / beside[at] };
         }
-        let mut fitted =
-            Fitted { coefficients, inflation, samples, rms: 0.0, pulls: DMatrix::zeros(active.len(), BLOCKS), active, inverse, variance: 0.0, memory: 0.0 };
-        self.residuals(&mut fitted);
-        Some(fitted)
+        let pulls = DMatrix::zeros(active.len(), BLOCKS);
+        Some(Fitted { coefficients, inflation, samples, rms: 0.0, pulls, active, inverse, variance: 0.0, memory: 0.0 })
     }
 
     fn sums(&self) -> Option<(DMatrix<f64>, DVector<f64>, usize)> {
-        let mut gram = DMatrix::zeros(self.terms, self.terms);
+        // The lower triangle, row by row, then the right side.
+        let mut lower = vec![0.0; self.terms * (self.terms + 1) / 2];
         let mut right = DVector::zeros(self.terms);
         let (mut columns, mut samples) = (vec![0.0; self.terms], 0);
         for index in 0..self.rows {
             let Some(target) = (self.row)(index, &mut columns) else { continue };
             samples += 1;
-            for row in 0..self.terms {
-                right[row] += columns[row] * target;
-                for column in 0..=row {
-                    gram[(row, column)] += columns[row] * columns[column];
+            let mut sums = lower.as_mut_slice();
+            for (row, mine) in columns.iter().enumerate() {
+                let (line, rest) = sums.split_at_mut(row + 1);
+                sums = rest;
+                if *mine != 0.0 {
+                    right[row] += mine * target;
+                    line.iter_mut().zip(&columns).for_each(|(sum, other)| *sum += mine * other);
                 }
             }
         }
-        for row in 0..self.terms {
-            for column in row + 1..self.terms {
-                gram[(row, column)] = gram[(column, row)];
-            }
-        }
+        let at = |row: usize, column: usize| lower[row * (row + 1) / 2 + column];
+        let gram = DMatrix::from_fn(self.terms, self.terms, |row, column| at(row.max(column), row.min(column)));
         (samples > 0 && gram.iter().chain(right.iter()).all(|sum: &f64| sum.is_finite())).then_some((gram, right, samples))
     }
 
@@ -157,12 +167,12 @@ struct Independent {
     active: Vec<usize>,
     /// Share of each one's square that the nuisances before it do not make up.
     beside: Vec<f64>,
+    /// Rows of the Cholesky factor of the normalised Gram matrix.
+    factor: Vec<Vec<f64>>,
 }
 
 fn independent(gram: &DMatrix<f64>, nuisance: usize) -> Independent {
-    let mut found = Independent { active: Vec::new(), beside: Vec::new() };
-    // Rows of the Cholesky factor of the normalised Gram matrix.
-    let mut factor: Vec<Vec<f64>> = Vec::new();
+    let mut found = Independent { active: Vec::new(), beside: Vec::new(), factor: Vec::new() };
     let mut nuisances = 0;
     for term in 0..gram.nrows() {
         let norm = gram[(term, term)];
@@ -172,8 +182,8 @@ fn independent(gram: &DMatrix<f64>, nuisance: usize) -> Independent {
         let mut row: Vec<f64> = Vec::with_capacity(found.active.len());
         for (at, other) in found.active.iter().enumerate() {
             let likeness = gram[(term, *other)] / (norm * gram[(*other, *other)]).sqrt();
-            let before: f64 = row.iter().zip(&factor[at]).map(|(mine, its)| mine * its).sum();
-            row.push((likeness - before) / factor[at][at]);
+            let before: f64 = row.iter().zip(&found.factor[at]).map(|(mine, its)| mine * its).sum();
+            row.push((likeness - before) / found.factor[at][at]);
         }
         let left = |parts: &[f64]| 1.0 - parts.iter().map(|part| part * part).sum::<f64>();
         let new = left(&row);
@@ -181,7 +191,7 @@ fn independent(gram: &DMatrix<f64>, nuisance: usize) -> Independent {
             found.active.push(term);
             found.beside.push(left(&row[..row.len().min(nuisances)]));
             row.push(new.sqrt());
-            factor.push(row);
+            found.factor.push(row);
             nuisances += usize::from(term < nuisance);
         }
     }

@@ -77,7 +77,9 @@ pub fn transmission_error(samples: &DriveSamples, figures: &DriveFigures, footpr
         };
         let mut estimate = amplitude(&fitted, chosen.first + 2 * place)?;
         estimate.doubts = samples.doubts();
-        estimate.doubts.extend(merged.iter().filter(|(_, stays)| *stays == order).map(|(gone, _)| Doubt::NeighbourIncluded { order: *gone }));
+        estimate
+            .doubts
+            .extend(merged.iter().filter(|(_, stays)| *stays == order).map(|(gone, _)| Doubt::NeighbourIncluded { order: *gone }));
         if !samples.has_torque() {
             estimate.doubts.push(Doubt::LoadNotRecorded);
         }
@@ -138,12 +140,15 @@ impl Chosen {
             }
         }
         let travel = |way: &Vec<usize>| {
-            way.windows(2).filter(|two| two[1] == two[0] + 1).map(|two| (samples.motor()[two[1]] - samples.motor()[two[0]]).abs()).sum::<f64>()
+            way.windows(2)
+                .filter(|two| two[1] == two[0] + 1)
+                .map(|two| (samples.motor()[two[1]] - samples.motor()[two[0]]).abs())
+                .sum::<f64>()
         };
         let [back, forth] = ways;
-        let (turned, at) = [(travel(&back), back), (travel(&forth), forth)].into_iter().fold((0.0, Vec::new()), |best, way| {
-            if way.0 > best.0 { way } else { best }
-        });
+        let (turned, at) = [(travel(&back), back), (travel(&forth), forth)]
+            .into_iter()
+            .fold((0.0, Vec::new()), |best, way| if way.0 > best.0 { way } else { best });
         if turned < TURNS_MIN * TAU || at.len() < SAMPLES_MIN {
             if too_fast > at.len() {
                 return Err(Refusal::SampledTooSlowly { rate_hz: samples.rate_hz(), needed_hz: 2.0 * highest * fastest / TAU });

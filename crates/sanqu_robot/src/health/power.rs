@@ -143,7 +143,8 @@ pub fn temperature_rise(samples: &DriveSamples) -> Answer {
         return Err(Refusal::TooFewSamples { found: known.len(), needed: SAMPLES_MIN });
     }
     let mean = |ends: &[&[f64; 2]]| ends.iter().map(|point| point[1]).sum::<f64>() / count(ends.len().max(1));
-    let scatter = |ends: &[&[f64; 2]], mean: f64| ends.iter().map(|point| (point[1] - mean).powi(2)).sum::<f64>() / count(ends.len().max(1));
+    let scatter =
+        |ends: &[&[f64; 2]], mean: f64| ends.iter().map(|point| (point[1] - mean).powi(2)).sum::<f64>() / count(ends.len().max(1));
     let begin: Vec<&[f64; 2]> = known.iter().filter(|point| point[0] - first[0] <= window).collect();
     let end: Vec<&[f64; 2]> = known.iter().filter(|point| last[0] - point[0] <= window).collect();
     let (from, to) = (mean(&begin), mean(&end));
@@ -245,5 +246,106 @@ fn used_up(rule: &LifeRule, torque: f64, turns: f64) -> f64 {
     match rule {
         LifeRule::Rating(rating) => rating.used(torque, turns),
         LifeRule::Screw(screw) => screw.l10_turns(torque.abs()).filter(|life| *life > 0.0).map_or(0.0, |life| turns / life),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LifeRating;
+    use crate::health::DriveSample;
+
+    /// 100:1 at a steady speed under a load that changes sides: a motor that loses a quarter, and heats by 0.01 K/s.
+    fn steady(seconds: u32) -> DriveSamples {
+        let mut samples = DriveSamples::default();
+        for row in 0..seconds * 100 {
+            let t_s = f64::from(row) * 0.01;
+            let torque = if (row / 500).is_multiple_of(2) { 27.0 } else { -30.0 };
+            let current = if torque > 0.0 { torque / (9.0 * 0.75) } else { torque * 0.8 / 9.0 };
+            samples.push(DriveSample {
+                t_s,
+                motor: 50.0 * t_s,
+                output: 0.5 * t_s,
+                torque_nm: Some(torque),
+                motor_torque_nm: None,
+                current_a: Some(current),
+                temperature_c: Some(((30.0 + 0.01 * t_s) * 10.0).round() / 10.0),
+            });
+        }
+        samples
+    }
+
+    fn figures() -> DriveFigures {
+        DriveFigures {
+            torque_constant_nm_per_a: Some(0.09),
+            current: CurrentConvention::QAxis,
+            resistance_ohm: Some(0.4),
+            rated_torque_nm: Some(40.0),
+            ..DriveFigures::of_ratio(100.0)
+        }
+    }
+
+    #[test]
+    fn efficiency_is_told_by_the_way_that_power_flows() {
+        let samples = steady(60);
+        let (driving, driven) = (Quadrant::Motoring, Quadrant::BackDriven);
+        assert!((efficiency(&samples, &figures(), driving).unwrap().value - 0.75).abs() < 1e-9);
+        assert!((efficiency(&samples, &figures(), driven).unwrap().value - 0.8).abs() < 1e-9);
+        let none = DriveFigures { torque_constant_nm_per_a: None, ..figures() };
+        assert_eq!(efficiency(&samples, &none, driving), Err(Refusal::NotDescribed(Missing::TorqueConstant)));
+        // A constant that makes more power come out than goes in.
+        let wrong = DriveFigures { torque_constant_nm_per_a: Some(0.06), ..figures() };
+        assert!(matches!(efficiency(&samples, &wrong, driving), Err(Refusal::Implausible { value }) if value > 1.1));
+        let unsaid = DriveFigures { current: CurrentConvention::Unknown, ..figures() };
+        assert!(efficiency(&samples, &unsaid, driving).unwrap().doubts.contains(&Doubt::CurrentConventionUnknown));
+    }
+
+    #[test]
+    fn heat_rises_over_the_recording() {
+        let samples = steady(600);
+        let rise = temperature_rise(&samples).unwrap();
+        // Between the means of the first and last 30 s.
+        assert!((rise.value - 5.7).abs() < 2.0 * rise.sigma && rise.sigma < 0.3, "{rise:?}");
+        let watts: f64 = 0.75 * 0.4 * 0.5 * (4.0_f64.powi(2) + (30.0 * 0.8 / 9.0_f64).powi(2));
+        let per_watt = rise_per_watt(&samples, &figures()).unwrap();
+        assert!((per_watt.value - rise.value / watts).abs() < 1e-6, "{per_watt:?}");
+        assert!(temperature_rise(&steady(1)).is_err() && temperature_rise(&DriveSamples::default()).is_err());
+    }
+
+    #[test]
+    fn life_is_used_up_by_turns_under_load() {
+        let rating = LifeRating { life_h: 7000.0, torque_nm: 40.0, speed_rad_per_s: 2000.0 / 60.0 * TAU };
+        let figures = DriveFigures { life: Some(LifeRule::Rating(rating)), ..figures() };
+        let found = usage(&steady(60), &figures);
+        let turns = 50.0 * 59.99 / TAU;
+        let revolutions = found.revolutions.unwrap();
+        assert!((revolutions.value - turns).abs() < revolutions.sigma, "{revolutions:?}");
+        let load = found.equivalent_load.unwrap().value;
+        assert!((load.powi(3) - 0.5 * (27.0_f64.powi(3) + 30.0_f64.powi(3))).abs() < 20.0, "{load}");
+        // The reference's telemetry form: 8.4e8 turns of the wave generator at the rated torque.
+        let used = found.life_used.unwrap().value;
+        assert!((used / ((load / 40.0).powi(3) * turns / 8.4e8) - 1.0).abs() < 1e-9, "{used}");
+        assert_eq!(usage(&steady(60), &DriveFigures::of_ratio(100.0)).life_used, Err(Refusal::NotDescribed(Missing::LifeRating)));
+    }
+
+    #[test]
+    fn coming_and_going_is_no_turning() {
+        let mut samples = DriveSamples::default();
+        for row in 0..4000_u32 {
+            let motor = 0.004 * f64::from(row).sin() + if row < 2000 { 0.0 } else { -3.0 * f64::from(row - 2000) / 2000.0 };
+            samples.push(DriveSample {
+                t_s: f64::from(row),
+                motor,
+                output: motor / 100.0,
+                torque_nm: None,
+                motor_torque_nm: None,
+                current_a: None,
+                temperature_c: None,
+            });
+        }
+        let found = usage(&samples, &figures());
+        let turns = found.revolutions.unwrap();
+        assert!((turns.value - 3.0 / TAU).abs() < 2.0 * turns.sigma && turns.sigma < 0.01, "{turns:?}");
+        assert_eq!(found.life_used, Err(Refusal::NotRecorded(Missing::JointTorque)));
     }
 }

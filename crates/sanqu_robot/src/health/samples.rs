@@ -173,9 +173,9 @@ impl DriveSamples {
 
     /// Mean sampling rate within runs, Hz; 0 where no run has two samples.
     pub(super) fn rate_hz(&self) -> f64 {
-        let (steps, seconds) = self.runs().fold((0, 0.0), |(steps, seconds), run| {
-            (steps + run.len() - 1, seconds + self.period_s(&run) * count(run.len() - 1))
-        });
+        let (steps, seconds) = self
+            .runs()
+            .fold((0, 0.0), |(steps, seconds), run| (steps + run.len() - 1, seconds + self.period_s(&run) * count(run.len() - 1)));
         if seconds > 0.0 { count(steps) / seconds } else { 0.0 }
     }
 

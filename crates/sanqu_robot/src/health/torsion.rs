@@ -18,7 +18,7 @@ const HYSTERESIS_RAD: f64 = 2.9e-4;
 /// Rounds in which the loop's width settles.
 const ROUNDS: usize = 16;
 /// Change of the loop's width at which it has settled, relative.
-const SETTLED: f64 = 1e-8;
+const SETTLED: f64 = 1e-7;
 /// A number whose doubt is larger than this share of it is none.
 const DOUBT_SHARE_MAX: f64 = 0.5;
 /// Loads below this share of the greatest one are on neither side of the play.
@@ -66,24 +66,25 @@ pub fn torsion(samples: &DriveSamples, figures: &DriveFigures, footprint: Option
     };
     let mut load = Load::new(figures, low, high);
     let mut width = figures.hysteresis_rad.unwrap_or(HYSTERESIS_RAD);
-    let mut found = None;
     for _ in 0..ROUNDS {
         let branches = load.branches(samples, width);
-        let Some(fitted) = fit(samples, figures, footprint, &load, &branches) else {
-            return Torsion::refused(Refusal::TooFewSamples { found: samples.len(), needed: 4 * TERMS });
+        let Some(fitted) = fit(&Fit { samples, figures, footprint, load: &load, branches: &branches }, |model| model.solve()) else {
+            break;
         };
-        let next = 2.0 * fitted.coefficients[BRANCH].abs();
+        let next = load.width(2.0 * fitted.coefficients[BRANCH].abs());
         let settled = (next - width).abs() < SETTLED * width;
         if next > 0.0 {
             width = next;
         }
         load.soften(&fitted);
-        found = Some(fitted);
         if settled {
             break;
         }
     }
-    let Some(fitted) = found else { return Torsion::refused(Refusal::TooFewSamples { found: 0, needed: SAMPLES_MIN }) };
+    let branches = load.branches(samples, width);
+    let Some(fitted) = fit(&Fit { samples, figures, footprint, load: &load, branches: &branches }, |model| model.fit()) else {
+        return Torsion::refused(Refusal::TooFewSamples { found: samples.len(), needed: 4 * TERMS });
+    };
     let doubts = || {
         let open = footprint.is_none() && samples.travel() > HELD_RAD;
         samples.doubts().into_iter().chain(open.then_some(Doubt::FootprintIncluded)).collect::<Vec<_>>()
@@ -172,7 +173,13 @@ impl Load {
         Some([span, REGION_SHARE * whole])
     }
 
-    /// Where each sample lies between the branches: 1 on that of rising load, −1 on that of falling load.
+    /// A loop's width, at most half of what the load twists: a wider one would not be seen.
+    fn width(&self, found: f64) -> f64 {
+        found.min(0.5 * (self.curve.twist(self.high) - self.curve.twist(self.low)))
+    }
+
+    /// Where each sample lies between the branches: 1 on that of rising load, −1 on that of falling load. Not a number before the
+    /// loop was crossed once in its run; 0 everywhere if it never was.
     fn branches(&self, samples: &DriveSamples, width: f64) -> Vec<f64> {
         let mut branches = vec![f64::NAN; samples.len()];
         for run in samples.runs() {
@@ -189,6 +196,9 @@ impl Load {
                 branches[at] = if known { branch } else { f64::NAN };
             }
         }
+        if branches.iter().all(|branch| branch.is_nan()) {
+            branches.fill(0.0);
+        }
         branches
     }
 
@@ -198,7 +208,17 @@ impl Load {
     }
 }
 
-fn fit(samples: &DriveSamples, figures: &DriveFigures, footprint: Option<&Footprint>, load: &Load, branches: &[f64]) -> Option<Fitted> {
+/// What a fit is made of.
+struct Fit<'a> {
+    samples: &'a DriveSamples,
+    figures: &'a DriveFigures,
+    footprint: Option<&'a Footprint>,
+    load: &'a Load,
+    branches: &'a [f64],
+}
+
+fn fit(of: &Fit<'_>, run: fn(&Model<'_>) -> Option<Fitted>) -> Option<Fitted> {
+    let Fit { samples, figures, footprint, load, branches } = *of;
     let held = footprint.is_some() || samples.travel() <= HELD_RAD;
     let known = |at: usize| samples.torque(at).filter(|_| branches[at].is_finite());
     let both = |of: &dyn Fn(usize, f64) -> f64| {
@@ -238,7 +258,7 @@ fn fit(samples: &DriveSamples, figures: &DriveFigures, footprint: Option<&Footpr
         (!sided || side != 0.0).then_some(windup)
     };
     let model = Model { terms: TERMS, nuisance: first + REGIONS - reached.len(), rows: samples.len().div_ceil(stride), row: &row };
-    let mut fitted = model.fit()?;
+    let mut fitted = run(&model)?;
     fitted.reorder(first, &order);
     Some(fitted)
 }

@@ -44,3 +44,38 @@ pub fn trend(points: &[(f64, &Estimate)]) -> Result<Trend, Refusal> {
     let scale = if known.len() > 2 { (left / (number - 2.0)).max(1.0) } else { 1.0 };
     Ok(Trend { per_day, sigma_per_day: (scale / spread).sqrt(), recordings: known.len(), median })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, sigma: f64) -> Estimate {
+        Estimate { value, sigma, samples: 100, doubts: Vec::new() }
+    }
+
+    #[test]
+    fn a_line_through_estimates_weighs_their_doubts() {
+        let values: Vec<(f64, Estimate)> = (0..5_u32).map(|day| (f64::from(day), estimate(10.0 + 0.5 * f64::from(day), 0.1))).collect();
+        let mut points: Vec<(f64, &Estimate)> = values.iter().map(|(day, found)| (*day, found)).collect();
+        let line = trend(&points).unwrap();
+        assert!((line.per_day - 0.5).abs() < 1e-9 && (line.sigma_per_day - 0.1 / 10.0_f64.sqrt()).abs() < 1e-9, "{line:?}");
+        assert_eq!((line.median, line.recordings), (11.0, 5));
+        // One that nobody believes changes nothing.
+        let wild = estimate(500.0, 1e6);
+        points.push((9.0, &wild));
+        assert!((trend(&points).unwrap().per_day - 0.5).abs() < 1e-3);
+    }
+
+    #[test]
+    fn scatter_beyond_the_doubts_widens_the_trend_s_and_one_recording_is_none() {
+        let values: Vec<(f64, Estimate)> =
+            (0..8_u32).map(|day| (f64::from(day), estimate(if day.is_multiple_of(2) { 9.0 } else { 11.0 }, 0.01))).collect();
+        let points: Vec<(f64, &Estimate)> = values.iter().map(|(day, found)| (*day, found)).collect();
+        let line = trend(&points).unwrap();
+        assert!(line.sigma_per_day > 0.1 && line.per_day.abs() < 2.0 * line.sigma_per_day, "{line:?}");
+        assert!(trend(&points[..1]).is_err() && trend(&[]).is_err());
+        // All on one day: no slope to tell.
+        let same: Vec<(f64, &Estimate)> = points.iter().map(|(_, found)| (3.0, *found)).collect();
+        assert_eq!(trend(&same).unwrap().per_day, 0.0);
+    }
+}

@@ -143,7 +143,13 @@ pub(super) fn windup_at(samples: &DriveSamples, figures: &DriveFigures, footprin
 pub(super) fn directions(samples: &DriveSamples, figures: &DriveFigures) -> Vec<i8> {
     let way = |rate: f64| {
         let rate = rate / figures.signed_ratio;
-        if rate.abs() < MOVING_RAD_PER_S { 0 } else if rate > 0.0 { 1 } else { -1 }
+        if rate.abs() < MOVING_RAD_PER_S {
+            0
+        } else if rate > 0.0 {
+            1
+        } else {
+            -1
+        }
     };
     samples.motor_rates().into_iter().map(way).collect()
 }

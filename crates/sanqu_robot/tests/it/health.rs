@@ -12,8 +12,7 @@ const ARCSEC: f64 = ARCMIN / 60.0;
 
 /// A LARA8's drive: size 25, ratio above 50 (Harmonic Drive CHA manual), flexspline fixed.
 fn figures(ratio: f64) -> DriveFigures {
-    let stiffness =
-        Stiffness { t1_nm: 14.0, t2_nm: 48.0, k1_nm_per_rad: 31_000.0, k2_nm_per_rad: 50_000.0, k3_nm_per_rad: 57_000.0 };
+    let stiffness = Stiffness { t1_nm: 14.0, t2_nm: 48.0, k1_nm_per_rad: 31_000.0, k2_nm_per_rad: 50_000.0, k3_nm_per_rad: 57_000.0 };
     DriveFigures {
         stiffness: Some(stiffness),
         rated_torque_nm: Some(67.0),

@@ -5,6 +5,7 @@
 mod allocation;
 mod assets;
 mod check;
+mod coverage;
 mod drawing;
 mod drives;
 mod every_kind;

@@ -101,8 +101,7 @@ fn torsion_loop(row: &Row) -> Option<f64> {
 fn separation(row: &Row) -> Option<f64> {
     let ratio = row.get("R").unwrap_or(100.0);
     let partner = 2.0 * (1.0 + 1.0 / ratio);
-    let motor: Vec<f64> =
-        (0..row.count("n")).map(|at| TAU * row.need("turns") * f64::from(at) / f64::from(row.count("n"))).collect();
+    let motor: Vec<f64> = (0..row.count("n")).map(|at| TAU * row.need("turns") * f64::from(at) / f64::from(row.count("n"))).collect();
     Some(match row.output.as_str() {
         "condition_number" => orders_condition(&[1.0, 2.0, partner, 4.0], &motor),
         "beat_turns_wg" => beat_turns(2.0, partner),
