@@ -55,6 +55,16 @@ impl Arrived<'_> {
 }
 
 impl Batch {
+    /// An empty one that takes so many bytes before it grows.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self { slots: Vec::new(), bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// How many bytes it takes before it grows.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(crate) fn push<'a>(&mut self, sample: &Arrived<'_>, pieces: impl Iterator<Item = &'a [u8]>) {
         let attachment_at = self.bytes.len();
         self.bytes.extend_from_slice(sample.attachment);
@@ -94,10 +104,6 @@ impl Batch {
     /// The memory that the samples use, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.len() + self.slots.len() * size_of::<Slot>()
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.slots.capacity() * size_of::<Slot>()
     }
 
     pub(crate) fn clear(&mut self) {

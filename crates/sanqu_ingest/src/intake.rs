@@ -275,6 +275,9 @@ impl Route {
     }
 }
 
+/// Made anew from its text: a clone would hold on to the buffer that the sample came in, which zenoh reuses for all samples
+/// of a link, and would have to allocate for each of them from then on.
 fn named(encoding: &Encoding) -> (Encoding, Arc<str>) {
-    (encoding.clone(), Arc::from(encoding.to_string()))
+    let text = encoding.to_string();
+    (Encoding::from(text.as_str()), Arc::from(text))
 }

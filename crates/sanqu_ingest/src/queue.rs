@@ -77,6 +77,8 @@ struct State {
     batch: Batch,
     spares: Vec<Batch>,
     bytes_high: usize,
+    /// What batches held lately, so that the next one need not grow.
+    usual_bytes: usize,
     /// Taken from `common_bytes` for what waits.
     borrowed_bytes: usize,
     woken: bool,
@@ -172,7 +174,13 @@ impl Queue {
 
     fn swap(&self, state: &mut State) -> Batch {
         self.common_bytes.fetch_add(std::mem::take(&mut state.borrowed_bytes), Ordering::AcqRel);
-        let empty = state.spares.pop().unwrap_or_default();
+        if state.batch.is_empty() {
+            return Batch::default();
+        }
+        state.usual_bytes = state.batch.bytes().max(state.usual_bytes - state.usual_bytes / 16).min(SPARE_BYTES_MAX);
+        let spare = state.spares.pop().filter(|spare| spare.room() >= state.usual_bytes);
+        // Growing copies what is there again and again; another piece of memory does not.
+        let empty = spare.unwrap_or_else(|| Batch::with_room(state.usual_bytes + state.usual_bytes / 8));
         std::mem::replace(&mut state.batch, empty)
     }
 
@@ -180,7 +188,7 @@ impl Queue {
     pub fn give_back(&self, mut batch: Batch) {
         batch.clear();
         let mut state = self.lock();
-        if state.spares.len() < SPARES_MAX && batch.capacity() <= SPARE_BYTES_MAX {
+        if state.spares.len() < SPARES_MAX && (state.usual_bytes..=2 * SPARE_BYTES_MAX).contains(&batch.room()) {
             state.spares.push(batch);
         }
     }
@@ -288,6 +296,23 @@ mod tests {
         // What was lent came back.
         push(&queues[1], (0..7).map(|n| n * 10));
         check(&queues[1], &[0, 10, 20, 30, 40, 50], &[(60, 70)]);
+    }
+
+    #[test]
+    fn a_batch_has_room_for_what_came_last_time() {
+        let queue = Queue::new(1 << 20);
+        let fill = |samples: u64, room: usize| {
+            push(&queue, (0..samples).map(|n| n * 10));
+            let batch = queue.take_now();
+            assert!(batch.room() >= room, "{} < {room}", batch.room());
+            queue.give_back(batch);
+        };
+        fill(50, 0);
+        // The batch in use was swapped in before anything was known.
+        fill(1, 0);
+        fill(1, 45 * cost());
+        fill(0, 0);
+        fill(1, 40 * cost());
     }
 
     #[test]

@@ -184,14 +184,18 @@ impl Station {
     pub(crate) fn run(mut self) {
         let queue = Arc::clone(&self.desk.queue);
         loop {
+            let before_ns = now_ns();
             let batch = queue.take(self.wait());
             self.hear(batch);
+            self.horizon_ns = before_ns;
             let messages: Vec<Message> = self.inbox.try_iter().take(INBOX_MAX).collect();
-            // What came before a message is handled before it.
-            let asked_ns = now_ns();
-            let batch = queue.take_now();
-            self.hear(batch);
-            self.horizon_ns = asked_ns;
+            if !messages.is_empty() {
+                // What came before a message is handled before it.
+                let asked_ns = now_ns();
+                let batch = queue.take_now();
+                self.hear(batch);
+                self.horizon_ns = asked_ns;
+            }
             for message in messages {
                 if matches!(message, Message::Abandon) {
                     return;

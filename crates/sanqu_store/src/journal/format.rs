@@ -109,8 +109,8 @@ impl Times {
     }
 }
 
-/// Fills in the frame and header of a chunk whose records are behind them in `chunk`.
-pub(super) fn finish_chunk(chunk: &mut [u8], times: Times) {
+/// Fills in the frame and header of a chunk whose records are behind them in `chunk` and have the checksum `crc`.
+pub(super) fn finish_chunk(chunk: &mut [u8], times: Times, crc: u32) {
     let (head, records) = chunk.split_at_mut(FRAME_BYTES + CHUNK_HEADER_BYTES);
     let bytes = (records.len() as u64).to_le_bytes();
     head[0] = op::CHUNK;
@@ -118,7 +118,7 @@ pub(super) fn finish_chunk(chunk: &mut [u8], times: Times) {
     head[9..17].copy_from_slice(&times.first.to_le_bytes());
     head[17..25].copy_from_slice(&times.last.to_le_bytes());
     head[25..33].copy_from_slice(&bytes);
-    head[33..37].copy_from_slice(&crc32fast::hash(records).to_le_bytes());
+    head[33..37].copy_from_slice(&crc.to_le_bytes());
     head[37..41].copy_from_slice(&[0; 4]);
     head[41..49].copy_from_slice(&bytes);
 }

@@ -39,6 +39,8 @@ pub(super) struct Segment {
     position: u64,
     /// The chunk that is being filled; its frame and header are filled in when it is closed.
     chunk: Vec<u8>,
+    /// Over the chunk's records so far: they are summed up while they are still in the processor's cache.
+    crc: crc32fast::Hasher,
     times: Option<Times>,
     /// Channels that have messages in the chunk.
     used: Vec<u16>,
@@ -90,6 +92,7 @@ impl Segment {
             mark: format!("{:016x}", RandomState::new().hash_one(0)),
             position: 0,
             chunk: vec![0; CHUNK_HEAD_BYTES],
+            crc: crc32fast::Hasher::new(),
             times: None,
             used: Vec::new(),
             channels: Vec::new(),
@@ -131,6 +134,7 @@ impl Segment {
     /// Adds a message to the chunk.
     pub(super) fn message(&mut self, header: MessageHeader, data: &[u8]) {
         let Some(channel) = self.channels.get_mut(usize::from(header.channel).wrapping_sub(1)) else { return };
+        let begin = self.chunk.len();
         if channel.entries.is_empty() {
             self.used.push(header.channel);
             self.chunk.extend_from_slice(&channel.record);
@@ -139,6 +143,7 @@ impl Segment {
         channel.messages += 1;
         Times::widen(&mut self.times, header.log_ns);
         format::message(&mut self.chunk, header, data);
+        self.crc.update(&self.chunk[begin..]);
     }
 
     /// The channels for a sample, which are made when it is the first of its kind. `ros1` is the type and definition of the
@@ -200,6 +205,7 @@ impl Segment {
         let from = self.schema_records.len();
         format::schema(&mut self.schema_records, id, &schema.0, "ros1msg", schema.1.as_bytes());
         self.chunk.extend_from_slice(&self.schema_records[from..]);
+        self.crc.update(&self.schema_records[from..]);
         self.schemas.insert(schema, id);
         self.statistics.schemas = id;
         Ok(id)
@@ -218,7 +224,7 @@ impl Segment {
     /// the file.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let Some(times) = self.times.take() else { return Ok(()) };
-        format::finish_chunk(&mut self.chunk, times);
+        format::finish_chunk(&mut self.chunk, times, std::mem::take(&mut self.crc).finalize());
         let chunk_bytes = self.chunk.len();
         let mut start = Vec::new();
         if self.position == 0 {
