@@ -116,6 +116,7 @@ fn write_robot(journal: &mut JournalWriter, field: &Id, robot: &Id, model_dir: &
         rate_hz: 100.0,
         cameras: vec![camera],
         seed,
+        faults: Vec::new(),
     };
     let mut sim = SimRobot::new(spec, START_NS)?;
     let mut streams = BTreeMap::new();

@@ -35,7 +35,7 @@ pub(crate) enum Verb {
     Demo(Demo),
     /// Simulated robots that publish over zenoh, or a recorded episode published again at its own pace
     #[command(
-        after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --seconds 60 --fault lose@10:5 --fault restart@30\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447"
+        after_help = "Examples: sanqu sim --connect tcp/127.0.0.1:7447 --seconds 60\n          sanqu sim --seconds 60 --fault lose@10:5 --fault restart@30\n          sanqu sim --fault backlash@5:leg_l4_joint --fault tooth@8:all\n          sanqu sim --from last --store S --connect tcp/127.0.0.1:7447"
     )]
     Sim(Sim),
     /// The recorder: an embedded zenoh router by default, episodes into a store
@@ -141,7 +141,9 @@ pub(crate) struct Sim {
     #[arg(long, default_value_t = 500.0, value_name = "HZ")]
     pub(crate) rate: f64,
     /// What goes wrong, and when: `mute@T:S` nothing leaves for S seconds from second T on, `lose@T:S` the same but the
-    /// robots take it for sent, `restart@T` they crash and begin anew
+    /// robots take it for sent, `restart@T` they crash and begin anew. Of one DRIVE (a motor or joint; `all`):
+    /// `backlash@T:DRIVE[:RAD]` more play, `stiffness@T:DRIVE[:SHARE]` what is left of its stiffness (both grow for 10 s),
+    /// `tooth@T:DRIVE[:RAD]` a damaged flexspline tooth, `hot@T:DRIVE[:W]` more heat in its winding
     #[arg(long, value_name = "KIND@T", conflicts_with = "from")]
     pub(crate) fault: Vec<Fault>,
     /// Publish this recorded episode instead: id, prefix, `last`, or its folder

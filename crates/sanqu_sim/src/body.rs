@@ -1,6 +1,7 @@
 //! The mechanics of a simulated robot: where its links are while one foot stands, and what its joints must hold.
 
 use nalgebra::{Isometry3, Point3, Translation3, Vector3};
+use sanqu_robot::simulate::DriveStep;
 use sanqu_robot::{LinkPoses, Pose, RobotModel};
 
 use crate::SimError;
@@ -10,8 +11,6 @@ use crate::motion::JointState;
 pub(crate) const GRAVITY: f64 = 9.806_65;
 /// A joint carries the robot when something below it is no higher than this above the lowest link, m.
 const FOOT_HEIGHT_M: f64 = 0.15;
-/// Inertia added to every joint for its rotor, kg·m².
-const ROTOR_INERTIA: f64 = 0.02;
 
 /// A robot that stands on its lowest link.
 pub(crate) struct Body {
@@ -34,8 +33,10 @@ pub(crate) struct Moment {
     pub(crate) joints: JointState,
     /// N·m, model order.
     pub(crate) effort: Vec<f64>,
-    /// Rotor positions before quantisation, rad, drive order.
-    pub(crate) motor: Vec<f64>,
+    /// Drives, in drive order.
+    pub(crate) drives: Vec<DriveStep>,
+    /// What the joints' encoders read, rad, model order.
+    pub(crate) seen: Vec<f64>,
     /// Pose of the IMU.
     pub(crate) world_from_imu: Isometry3<f64>,
     base_from_link: LinkPoses,
@@ -83,6 +84,15 @@ impl Body {
     pub(crate) fn place(&self, q: &[f64], base_from_link: &mut LinkPoses) -> Result<Isometry3<f64>, SimError> {
         self.model.link_poses(q, &Isometry3::identity(), base_from_link)?;
         Ok(self.world_from_foot * base_from_link[self.foot].inverse())
+    }
+
+    /// What the joints hold in the standing pose, N·m, model order.
+    pub(crate) fn standing_effort(&self) -> Result<Vec<f64>, SimError> {
+        let still = vec![0.0; self.stand.len()];
+        let joints = JointState { pos: self.stand.clone(), vel: still.clone(), acc: still };
+        let mut moment = Moment { joints, ..Moment::default() };
+        self.settle(&mut moment)?;
+        Ok(moment.effort)
     }
 
     /// Fills in the moment's IMU pose and efforts from its joint state.
@@ -149,7 +159,7 @@ fn inertias(model: &RobotModel, poses: &LinkPoses, link_from_com: &[Point3<f64>]
             let arm = (poses[link] * link_from_com[link]).coords - pose.translation.vector;
             model.links()[link].mass_kg * axis.cross(&arm).norm_squared()
         });
-        ROTOR_INERTIA + inertia.sum::<f64>()
+        inertia.sum::<f64>()
     };
     model.joints().iter().map(about).collect()
 }

@@ -1,57 +1,79 @@
-//! The motor side of a simulated robot: wind-up, transmission error, current and heat.
+//! The motor side of a simulated robot, and what its joints' encoders read: each drive is a `DriveSimulation`.
 
 use std::f64::consts::TAU;
 
-use sanqu_robot::{Drive, DriveTable, Drivetrain, ReducerKind, RobotModel, Stiffness};
+use sanqu_model::Id;
+use sanqu_robot::simulate::{DriveParameters, DriveSimulation, DriveStep, EncoderModel, EncoderSimulation, Harmonic};
+use sanqu_robot::{Drive, DriveTable, Drivetrain, JointKind, RobotModel};
 
-use crate::SimError;
-use crate::body::Moment;
+use crate::body::{Body, Moment};
+use crate::fault::{DueFault, PlannedFault};
 use crate::noise::Noise;
+use crate::telemetry::seconds;
+use crate::{SimError, SimSpec};
 
-/// Stiffness at the output per N·m of the joint's effort limit where the description gives none: 2.5 mrad at the limit.
-const STIFFNESS_PER_EFFORT: f64 = 400.0;
-/// Effort limit taken for joints whose URDF gives none, N·m.
-const EFFORT_UNKNOWN: f64 = 50.0;
-/// Output torque per ampere and unit of ratio where the description gives none, N·m/A.
-const TORQUE_CONSTANT: f64 = 0.1;
-/// Amplitude of the transmission error at order 2 of the motor's turn, at the output, rad (5 arc seconds).
-const TRANSMISSION_ERROR: f64 = 5.0 / 3600.0 * std::f64::consts::PI / 180.0;
-/// Counts per turn of a motor's encoder (17 bits).
-pub(crate) const MOTOR_COUNTS: f64 = 131_072.0;
-/// Surroundings, °C.
-const AMBIENT_C: f64 = 24.0;
-/// Time constant of a winding against the housing, s.
-const HEAT_SECS: f64 = 120.0;
-/// Temperature that one ampere squared settles at above the surroundings, °C/A².
-const HEAT_C_PER_A2: f64 = 0.8;
+/// Bits of a joint's encoder; assumed.
+pub(crate) const JOINT_BITS: u32 = 20;
+/// Error of a joint's encoder that repeats with the turn, rad: least and greatest amplitude. A real arm had 0.9 mrad; assumed.
+const FOOTPRINT_RAD: (f64, f64) = (0.1e-3, 0.5e-3);
+/// Its second harmonic, relative to the first.
+const FOOTPRINT_SECOND: f64 = 0.3;
+/// How much warmer than its surroundings a motor may get by standing, K, and how much more current its motion takes.
+const STANDING_RISE_K: f64 = 60.0;
+const MOTION_FACTOR: f64 = 1.5;
 
-/// All drives of one robot.
+/// All drives of one robot, and the encoders of all its joints.
 pub(crate) struct Drives {
+    robot: Id,
     table: DriveTable,
     train: Drivetrain,
-    /// At the output, per drive.
-    stiffness: Vec<Stiffness>,
-    torque_constant: Vec<f64>,
-    phases: Vec<f64>,
-    temp_c: Vec<f64>,
-    torque: Vec<f64>,
+    drives: Vec<DriveSimulation>,
+    joints: Vec<EncoderSimulation>,
+    /// Faults that were not announced yet, the next one last.
+    faults: Vec<DueFault>,
+    last_ns: Option<i64>,
+    begun_ns: i64,
+    rotors: Vec<f64>,
+    torques: Vec<f64>,
 }
 
 impl Drives {
     /// # Errors
-    /// [`SimError::Robot`] for drives that do not fit the robot.
-    pub(crate) fn new(table: DriveTable, model: &RobotModel, seed: u64) -> Result<Self, SimError> {
-        let stiffness = table.drives().iter().map(|drive| stiffness_of(drive, model)).collect();
-        let torque_constant = table.drives().iter().map(|drive| drive.torque_constant_nm_per_a.unwrap_or(TORQUE_CONSTANT * drive.ratio));
-        let torque_constant = torque_constant.collect();
-        let mut noise = Noise::new(seed, 2);
+    /// [`SimError::Robot`] for drives that do not fit the robot or cannot have a fault, [`SimError::Missing`] for a fault of a
+    /// drive that the robot does not have.
+    pub(crate) fn new(table: DriveTable, body: &Body, spec: &SimSpec) -> Result<Self, SimError> {
+        let (model, mut noise) = (&body.model, Noise::new(spec.seed, 2));
+        let train = Drivetrain::new(&table, model)?;
+        let mut standing = vec![0.0; table.drives().len()];
+        train.motor_torques(&body.stand, &body.standing_effort()?, &mut standing)?;
+        let mut drives = Vec::new();
+        for (drive, rotor_nm) in table.drives().iter().zip(standing) {
+            let mut parameters = DriveParameters::of(drive, effort_limit(drive, model), noise.seed());
+            // The simulated bodies are coarse: whatever they ask of a motor, it must be one that can stand it.
+            let heat = &mut parameters.thermal;
+            let standing_a = MOTION_FACTOR * rotor_nm / (parameters.friction.mesh_efficiency * parameters.torque_constant_nm_per_a);
+            let power_w = STANDING_RISE_K / (heat.winding_to_housing_k_per_w + heat.housing_to_air_k_per_w);
+            heat.loss_w_per_a2 = heat.loss_w_per_a2.min(power_w / (standing_a * standing_a));
+            drives.push(DriveSimulation::new(parameters, noise.seed())?);
+        }
+        let faults = PlannedFault::inject_all(&spec.faults, &table, &mut drives, &spec.model_dir)?;
+        let joints = model.joints().iter().map(|joint| {
+            let mut encoder = EncoderModel::of_bits(JOINT_BITS);
+            if joint.kind != JointKind::Prismatic {
+                encoder.footprint = footprint(&mut noise);
+            }
+            EncoderSimulation::new(encoder, noise.seed())
+        });
         Ok(Self {
-            train: Drivetrain::new(&table, model)?,
-            stiffness,
-            torque_constant,
-            phases: table.drives().iter().map(|_| TAU * noise.uniform()).collect(),
-            temp_c: table.drives().iter().map(|_| AMBIENT_C + 4.0 + 2.0 * noise.uniform()).collect(),
-            torque: vec![0.0; table.drives().len()],
+            robot: spec.robot.clone(),
+            train,
+            joints: joints.collect(),
+            faults,
+            last_ns: None,
+            begun_ns: 0,
+            rotors: vec![0.0; drives.len()],
+            torques: vec![0.0; drives.len()],
+            drives,
             table,
         })
     }
@@ -61,42 +83,50 @@ impl Drives {
         self.table.drives().iter().map(|drive| drive.motor.clone()).collect()
     }
 
-    /// Rotor positions: the rigid drive's at the joints' positions, plus the wind-up of each drive under its own load, plus
-    /// the transmission error.
+    /// Moves all drives to a moment, later than the one before: each output where the joints are, under their load.
     pub(crate) fn turn(&mut self, moment: &mut Moment) -> Result<(), SimError> {
-        moment.motor.resize(self.table.drives().len(), 0.0);
-        self.train.motor_from_joint(&moment.joints.pos, &mut moment.motor)?;
-        self.train.motor_torques(&moment.joints.pos, &moment.effort, &mut self.torque)?;
-        for (index, (rotor, drive)) in moment.motor.iter_mut().zip(self.table.drives()).enumerate() {
-            let signed = drive.signed_ratio();
-            *rotor += signed * self.stiffness[index].twist(self.torque[index] * signed);
-            if drive.reducer != ReducerKind::None {
-                *rotor += drive.ratio * TRANSMISSION_ERROR * (2.0 * *rotor + self.phases[index]).cos();
+        let dt_s = match self.last_ns.replace(moment.t_ns) {
+            Some(last_ns) => seconds(moment.t_ns - last_ns),
+            None => {
+                self.begun_ns = moment.t_ns;
+                1.0
             }
+        };
+        self.announce(seconds(moment.t_ns - self.begun_ns));
+        self.train.motor_from_joint(&moment.joints.pos, &mut self.rotors)?;
+        self.train.motor_torques(&moment.joints.pos, &moment.effort, &mut self.torques)?;
+        moment.drives.resize(self.drives.len(), DriveStep::default());
+        for (index, (drive, step)) in self.drives.iter_mut().zip(&mut moment.drives).enumerate() {
+            let signed = self.table.drives()[index].signed_ratio();
+            *step = drive.move_output(dt_s, self.rotors[index] / signed, self.torques[index] * signed)?;
+        }
+        moment.seen.clear();
+        for (encoder, pos) in self.joints.iter_mut().zip(&moment.joints.pos) {
+            moment.seen.push(encoder.read(*pos)?);
         }
         Ok(())
     }
 
-    /// Torque of each rotor (N·m) and current of each motor (A) for the joints' efforts at `pos`; heats the windings by
-    /// `dt_secs`. `out` gets (torque, current, °C) per motor.
-    pub(crate) fn load(&mut self, pos: &[f64], effort: &[f64], dt_secs: f64, out: &mut Vec<(f64, f64, f64)>) -> Result<(), SimError> {
-        out.clear();
-        self.train.motor_torques(pos, effort, &mut self.torque)?;
-        for (index, drive) in self.table.drives().iter().enumerate() {
-            let torque = self.torque[index];
-            let current = torque * drive.ratio / self.torque_constant[index];
-            let temp = &mut self.temp_c[index];
-            *temp += (current * current * HEAT_C_PER_A2 - (*temp - AMBIENT_C)) * dt_secs / HEAT_SECS;
-            out.push((torque, current, *temp));
+    /// Says which faults begin by now.
+    fn announce(&mut self, time_s: f64) {
+        while let Some(fault) = self.faults.pop_if(|fault| fault.at_secs <= time_s) {
+            tracing::warn!(robot = %self.robot, motor = fault.motor, at_secs = fault.at_secs, "a fault, as ordered: {}", fault.what);
         }
-        Ok(())
     }
 }
 
-/// The gear's own curve, else the drive's one figure, else what the joint's effort limit suggests.
-fn stiffness_of(drive: &Drive, model: &RobotModel) -> Stiffness {
+/// The greatest effort limit of a drive's joints, N·m; 0 where the URDF gives none.
+fn effort_limit(drive: &Drive, model: &RobotModel) -> f64 {
     let limits = drive.joints.iter().filter_map(|joint| model.joint_index(joint)).map(|joint| model.joints()[joint].effort);
-    let limit = limits.fold(0.0, f64::max);
-    let guess = if limit > 0.0 { limit } else { EFFORT_UNKNOWN } * STIFFNESS_PER_EFFORT;
-    drive.stiffness().unwrap_or_else(|| Stiffness::linear(guess))
+    limits.fold(0.0, f64::max)
+}
+
+fn footprint(noise: &mut Noise) -> Vec<Harmonic> {
+    let (least, greatest) = FOOTPRINT_RAD;
+    let amplitude_rad = least + (greatest - least) * 0.5 * (1.0 + noise.uniform());
+    let mut phase_rad = || TAU * noise.uniform();
+    vec![
+        Harmonic { order: 1.0, amplitude_rad, phase_rad: phase_rad() },
+        Harmonic { order: 2.0, amplitude_rad: FOOTPRINT_SECOND * amplitude_rad, phase_rad: phase_rad() },
+    ]
 }

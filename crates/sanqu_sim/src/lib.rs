@@ -6,13 +6,14 @@
 //!
 //! Nothing here was measured on a robot: every stream says `evidence = simulated` in its facts. Joint positions are
 //! smooth demonstrations within the description's limits; speeds are their exact derivatives; efforts come from point
-//! masses; the motor side follows through ratio, linkage, wind-up and a small transmission error.
+//! masses; the motor side follows through linkage, ratio and a model of each drive (`sanqu_robot::simulate`), faults included.
 
 mod body;
 mod camera;
 mod canvas;
 mod drives;
 mod error;
+mod fault;
 mod feed;
 mod gesture;
 mod motion;
@@ -29,6 +30,7 @@ mod view;
 
 pub use camera::GOP;
 pub use error::SimError;
+pub use fault::PlannedFault;
 pub use feed::{EpisodeFeed, FeedItem};
 pub use pace::RunReport;
 pub use robot::{CameraSpec, SimRobot, SimSample, SimSpec};

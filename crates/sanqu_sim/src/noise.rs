@@ -14,6 +14,11 @@ impl Noise {
         Self(rng)
     }
 
+    /// A seed for something else.
+    pub(crate) fn seed(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Uniform in -1..1.
     pub(crate) fn uniform(&mut self) -> f64 {
         f64::from(self.0.next_u32()) / f64::from(u32::MAX) * 2.0 - 1.0

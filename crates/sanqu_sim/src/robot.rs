@@ -4,7 +4,6 @@ use std::sync::Arc;
 use sanqu_model::{Id, StreamDescription, StreamName};
 use sanqu_robot::{DriveTable, RobotModel};
 
-use crate::SimError;
 use crate::body::Body;
 use crate::camera::{SimCamera, Stage};
 use crate::drives::Drives;
@@ -12,6 +11,7 @@ use crate::gesture::Gesture;
 use crate::motion::Motion;
 use crate::strip;
 use crate::telemetry::{Act, Telemetry};
+use crate::{PlannedFault, SimError};
 
 /// A camera of a simulated robot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct SimSpec {
     pub cameras: Vec<CameraSpec>,
     /// Decides noise, phases and small differences between robots of one model.
     pub seed: u64,
+    /// What goes wrong with its drives.
+    pub faults: Vec<PlannedFault>,
 }
 
 /// One payload of a simulated robot, or of a recorded episode that is fed again.
@@ -76,7 +78,7 @@ impl SimRobot {
     /// Reads the description and stands the robot up at `start_ns` (ns since the Unix epoch).
     ///
     /// # Errors
-    /// [`SimError::Description`] and [`SimError::Missing`] for the folder, a pose `stand` or a camera that is not there;
+    /// [`SimError::Description`] and [`SimError::Missing`] for the folder, a pose `stand`, a camera or a drive with a fault that is not there;
     /// [`SimError::BadSetting`] for sizes and rates out of range; [`SimError::Video`] when no encoder can be made.
     pub fn new(spec: SimSpec, start_ns: i64) -> Result<Self, SimError> {
         check(&spec)?;
@@ -100,8 +102,8 @@ impl SimRobot {
             }
             cameras.push(SimCamera::new(camera, mount, Arc::clone(&stage), index, spec.seed)?);
         }
-        let drives = Drives::new(table, &act.body.model, spec.seed)?;
-        let telemetry = Telemetry::new(act, drives, spec.rate_hz, spec.seed)?;
+        let drives = Drives::new(table, &act.body, &spec)?;
+        let telemetry = Telemetry::new(act, drives, &spec)?;
         Ok(Self { spec, telemetry, cameras })
     }
 

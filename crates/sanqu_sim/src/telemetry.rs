@@ -1,7 +1,6 @@
 //! The row streams of a simulated robot: `joint`, `motor`, `command` and `imu/torso`.
 
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
@@ -9,18 +8,16 @@ use sanqu_model::{Quantity, StreamDescription, ValueType};
 use sanqu_wire::ENCODING_ARROW;
 
 use crate::body::{Body, GRAVITY, Moment};
-use crate::drives::{Drives, MOTOR_COUNTS};
+use crate::drives::{Drives, JOINT_BITS};
 use crate::motion::{JointState, Motion};
 use crate::noise::Noise;
 use crate::rows::RowStream;
-use crate::{SimError, SimSample};
+use crate::{SimError, SimSample, SimSpec};
 
 /// Rate of the operator's targets, Hz.
 const COMMAND_HZ: f64 = 100.0;
 /// How far the operator's targets are ahead of the joints, s: the joints follow with this delay.
 const COMMAND_LEAD_SECS: f64 = 0.06;
-/// Counts per turn of a joint's encoder (20 bits, assumed).
-const JOINT_COUNTS: f64 = 1_048_576.0;
 /// Noise of the IMU: rad/s and m/s², one standard deviation.
 const GYRO_NOISE: f64 = 0.002;
 const ACC_NOISE: f64 = 0.02;
@@ -68,12 +65,12 @@ pub(crate) struct Telemetry {
     next_command: u64,
     moments: [Moment; 3],
     target: JointState,
-    load: Vec<(f64, f64, f64)>,
     noise: Noise,
 }
 
 impl Telemetry {
-    pub(crate) fn new(act: Arc<Act>, drives: Drives, rate_hz: f64, seed: u64) -> Result<Self, SimError> {
+    pub(crate) fn new(act: Arc<Act>, drives: Drives, spec: &SimSpec) -> Result<Self, SimError> {
+        let (rate_hz, seed) = (spec.rate_hz, spec.seed);
         let joints: Vec<String> = act.body.model.joints().iter().map(|joint| joint.name.clone()).collect();
         let motors = drives.names();
         let axes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -95,14 +92,20 @@ impl Telemetry {
             framed(Quantity::f64("quat", "", &axes(&["x", "y", "z", "w"])), "world"),
         ];
         let command = vec![Quantity::f64("pos", "rad", &joints)];
+        // A recording with faults says so itself.
+        let faults = spec.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let mut motor_facts = vec![("torque_side", "rotor"), ("torque_model", "load, friction and inertia of the rotor")];
+        if !faults.is_empty() {
+            motor_facts.push(("injected_faults", &faults));
+        }
         let mut telemetry = Self {
             joint: stream(
                 "joint",
                 rate_hz,
                 joint,
-                &[("joint_encoder_bits", "20"), ("effort_model", "gravity and inertia of point masses")],
+                &[("joint_encoder_bits", &JOINT_BITS.to_string()), ("effort_model", "gravity and inertia of point masses")],
             )?,
-            motor: stream("motor", rate_hz, motor, &[("motor_encoder_bits", "17"), ("torque_side", "rotor")])?,
+            motor: stream("motor", rate_hz, motor, &motor_facts)?,
             imu: stream("imu/torso", rate_hz, imu, &[])?,
             command: stream("command", COMMAND_HZ, command, &[("lead_ms", "60")])?,
             act,
@@ -112,7 +115,6 @@ impl Telemetry {
             next_command: 0,
             moments: Default::default(),
             target: JointState::default(),
-            load: Vec::new(),
             noise: Noise::new(seed, 3),
         };
         for (index, row) in [(1, -1.0), (2, 0.0)] {
@@ -169,17 +171,17 @@ impl Telemetry {
         for stream in [&mut self.joint, &mut self.motor, &mut self.imu] {
             stream.begin(now.t_ns);
         }
-        self.joint.extend(0, now.joints.pos.iter().map(|pos| quantised(*pos, JOINT_COUNTS)));
+        self.joint.extend(0, now.seen.iter().copied());
         self.joint.extend(1, now.joints.vel.iter().copied());
         self.joint.extend(2, now.effort.iter().copied());
 
-        self.drives.load(&now.joints.pos, &now.effort, seconds(after.t_ns - now.t_ns), &mut self.load)?;
-        self.motor.extend(0, now.motor.iter().map(|pos| quantised(*pos, MOTOR_COUNTS)));
-        self.motor.extend(1, after.motor.iter().zip(&before.motor).map(|(after, before)| (after - before) / span_secs));
-        self.motor.extend(2, self.load.iter().map(|(_, current, _)| *current));
-        self.motor.extend(3, self.load.iter().map(|(torque, _, _)| *torque));
-        self.motor.extend(4, self.load.iter().map(|(_, _, temp)| (temp * 10.0).round() / 10.0));
-        self.motor.extend(5, self.load.iter().map(|_| 0.0));
+        let rotors = after.drives.iter().zip(&before.drives);
+        self.motor.extend(0, now.drives.iter().map(|drive| drive.reading.motor_rad));
+        self.motor.extend(1, rotors.map(|(after, before)| (after.truth.motor_rad - before.truth.motor_rad) / span_secs));
+        self.motor.extend(2, now.drives.iter().map(|drive| drive.reading.current_a));
+        self.motor.extend(3, now.drives.iter().map(|drive| drive.reading.motor_torque_nm));
+        self.motor.extend(4, now.drives.iter().map(|drive| drive.reading.winding_c));
+        self.motor.extend(5, now.drives.iter().map(|_| 0.0));
 
         let turn = before.world_from_imu.rotation.rotation_to(&after.world_from_imu.rotation).scaled_axis() / span_secs;
         let place = |moment: &Moment| moment.world_from_imu.translation.vector;
@@ -191,11 +193,6 @@ impl Telemetry {
         self.imu.extend(2, now.world_from_imu.rotation.coords.iter().copied());
         Ok(())
     }
-}
-
-/// To the nearest count of an encoder.
-fn quantised(angle: f64, counts_per_turn: f64) -> f64 {
-    (angle / TAU * counts_per_turn).round() * (TAU / counts_per_turn)
 }
 
 fn stream(name: &str, rate_hz: f64, quantities: Vec<Quantity>, facts: &[(&str, &str)]) -> Result<RowStream, SimError> {

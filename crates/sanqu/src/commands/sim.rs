@@ -1,15 +1,19 @@
 //! `sanqu sim`: simulated robots on the bus, or a recorded episode published again.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use sanqu_ingest::{Node, RobotPublisher};
 use sanqu_model::{FieldConfig, Id, RobotConfig, now_ns};
-use sanqu_sim::{CameraSpec, RunReport, SimRobot, SimSpec};
+use sanqu_robot::DriveTable;
+use sanqu_sim::{CameraSpec, PlannedFault, RunReport, SimRobot, SimSpec};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::assets::Assets;
 use crate::cli::Sim;
-use crate::fault::{Faults, Next};
+use crate::fault::{Fault, Faults, Next};
 use crate::feed;
 use crate::link::{self, Router};
 use crate::outcome::Outcome;
@@ -29,21 +33,30 @@ pub(crate) async fn run(args: &Sim, assets: &Assets) -> Result<Outcome> {
     ensure!(args.rate.is_finite() && (1.0..=5000.0).contains(&args.rate), "--rate {} is not within 1..5000 Hz", args.rate);
     let field = assets.field(&args.field)?;
     let robots = choose(&field, &args.robots)?;
+    let plans = plan(&args.fault, &robots, assets)?;
     super::say(&format!(
         "simulating {} on {}",
         robots.iter().map(|robot| robot.id.to_string()).collect::<Vec<_>>().join(", "),
         router.endpoint
     ));
     let mut running = JoinSet::new();
-    for (index, robot) in robots.iter().enumerate() {
-        let seed = args.seed.wrapping_add(index as u64);
-        let robot = start(&field, robot, assets, &router, args.rate, seed).await?;
+    for (index, (robot, faults)) in robots.iter().zip(plans).enumerate() {
+        let settings = Settings { rate_hz: args.rate, seed: args.seed.wrapping_add(index as u64), faults };
+        let robot = start(&field, robot, assets, &router, settings).await?;
         running.spawn(robot.run(Faults::new(&args.fault), stop.clone()));
     }
     while let Some(report) = running.join_next().await {
         super::print(&report.context("a simulated robot's task broke")??.to_string())?;
     }
     Ok(Outcome::Ok)
+}
+
+/// What one simulated robot is told.
+pub(crate) struct Settings {
+    /// Rate of joints and motors.
+    pub(crate) rate_hz: f64,
+    pub(crate) seed: u64,
+    pub(crate) faults: Vec<PlannedFault>,
 }
 
 /// A simulated robot with its own zenoh session.
@@ -53,7 +66,29 @@ pub(crate) struct Running {
     robot: SimRobot,
 }
 
-/// Makes a robot of the field ready to run: three cameras, joints and motors at `rate_hz`.
+/// The faults of drives that concern each robot.
+///
+/// # Errors
+/// When a robot's drives cannot be read, or none of the robots has such a drive.
+fn plan(faults: &[Fault], robots: &[&RobotConfig], assets: &Assets) -> Result<Vec<Vec<PlannedFault>>> {
+    let faults: Vec<PlannedFault> = faults.iter().filter_map(Fault::of_drives).collect();
+    if faults.is_empty() {
+        return Ok(vec![Vec::new(); robots.len()]);
+    }
+    let mut tables = Vec::with_capacity(robots.len());
+    for robot in robots {
+        tables.push(DriveTable::from_toml_file(&assets.robot(&robot.model)?.join("drives.toml"))?);
+    }
+    for fault in &faults {
+        let names = || tables.iter().flat_map(DriveTable::drives).map(|drive| drive.motor.as_str()).collect::<BTreeSet<_>>();
+        let nobody = tables.iter().all(|table| fault.drives(table).is_empty());
+        ensure!(!nobody, "no drive for the fault {fault}; motors are {}", names().into_iter().collect::<Vec<_>>().join(", "));
+    }
+    let mine = |table: &DriveTable| faults.iter().filter(|fault| !fault.drives(table).is_empty()).cloned().collect();
+    Ok(tables.iter().map(mine).collect())
+}
+
+/// Makes a robot of the field ready to run: three cameras, joints and motors.
 ///
 /// # Errors
 /// When its description is absent or the router does not answer.
@@ -62,9 +97,9 @@ pub(crate) async fn start(
     robot: &RobotConfig,
     assets: &Assets,
     router: &Router,
-    rate_hz: f64,
-    seed: u64,
+    settings: Settings,
 ) -> Result<Running> {
+    let Settings { rate_hz, seed, faults } = settings;
     let cameras = ["head", "wrist-left", "wrist-right"].map(|name| CameraSpec { name: name.to_owned(), width: 320, height: 240, fps: 30 });
     let spec = SimSpec {
         field: field.field.clone(),
@@ -73,6 +108,7 @@ pub(crate) async fn start(
         rate_hz,
         cameras: cameras.to_vec(),
         seed,
+        faults,
     };
     let node = router.dial(&robot.id).await?;
     let sim = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {}", robot.id))?;
@@ -93,8 +129,9 @@ impl Running {
     /// When publishing or drawing fails.
     pub(crate) async fn run(mut self, mut faults: Faults, stop: watch::Receiver<bool>) -> Result<RunReport> {
         let mut total = RunReport::default();
+        let mut started_ns = now_ns();
         loop {
-            let spec = self.robot.spec().clone();
+            let mut spec = self.robot.spec().clone();
             let next = {
                 let (ender, ended) = watch::channel(false);
                 let mut running = std::pin::pin!(sanqu_sim::run(self.robot, &self.publisher, ended));
@@ -117,7 +154,12 @@ impl Running {
             // A crash: no farewell, and what waited is gone.
             let (field, robot) = (spec.field.clone(), spec.robot.clone());
             drop(self.publisher);
-            self.robot = SimRobot::new(spec, now_ns()).with_context(|| format!("robot {robot}"))?;
+            let again_ns = now_ns();
+            // A drive is as worn after the start as before it.
+            let passed = Duration::from_nanos(u64::try_from(again_ns - started_ns).unwrap_or(0)).as_secs_f64();
+            spec.faults.iter_mut().for_each(|fault| fault.at_secs -= passed);
+            started_ns = again_ns;
+            self.robot = SimRobot::new(spec, again_ns).with_context(|| format!("robot {robot}"))?;
             self.publisher = RobotPublisher::declare(&self.node, &field, &robot, fresh_boot(), self.robot.descriptions()).await?;
         }
         self.publisher.close().await?;
@@ -152,7 +194,7 @@ fn stop_after(seconds: Option<f64>, signal: watch::Receiver<bool>) -> Result<wat
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(std::time::Duration::from_secs_f64(seconds)) => (),
+            () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => (),
             () = stopped(signal) => (),
         }
         sender.send_replace(true);

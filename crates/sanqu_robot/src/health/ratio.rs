@@ -8,7 +8,8 @@ pub const RATIO_TOLERANCE: f64 = 0.002;
 const SAMPLES_MIN: usize = 20;
 /// Smallest travel that is fitted at all, rad or m.
 pub(super) const TRAVEL_MIN: f64 = 1e-3;
-/// Error of an output encoder that repeats with its turn and looks like a slope over a short travel: amplitude, rad.
+/// Error of an output encoder that repeats with its turn (orders 1 and 2) and looks like a slope over a short travel: each
+/// amplitude, rad (one standard deviation). Higher orders are taken to be a slope of as much over the travel.
 const FOOTPRINT_RAD: f64 = 0.25e-3;
 /// Stiffness taken for a drive whose table gives none, N·m/rad: soft, so that its wind-up is not trusted.
 const STIFFNESS_UNKNOWN: f64 = 4000.0;
@@ -16,11 +17,13 @@ const STIFFNESS_UNKNOWN: f64 = 4000.0;
 const COMPLIANCE_SIGMA: f64 = 1.0;
 /// How far the two directions of motion may be apart beyond wind-up, rad (one standard deviation).
 const DIRECTION_SIGMA_RAD: f64 = 1e-3;
+/// How far the two sides of the load may be apart: half of a drive's play, rad (one standard deviation).
+const PLAY_SIGMA_RAD: f64 = 1e-3;
 /// Speeds below this share of the fastest one count as standing.
 const STANDING_SHARE: f64 = 0.02;
 
-/// Columns: constant, output, twist, direction.
-const TERMS: usize = 4;
+/// Columns: constant, output, twist, direction, side of the load; cosine and sine of the output and of twice the output.
+const TERMS: usize = 9;
 
 /// Simultaneous samples of one drive, in order of time.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +56,7 @@ pub struct RatioFit {
 pub enum RatioVerdict {
     /// Within [`RATIO_TOLERANCE`], and certain enough to say so.
     Fits,
-    /// Beyond [`RATIO_TOLERANCE`], or of the other sign.
+    /// Beyond [`RATIO_TOLERANCE`] by more than the doubt, or of the other sign.
     Wrong,
     /// The motion cannot tell to [`RATIO_TOLERANCE`].
     NotEnoughMotion,
@@ -64,21 +67,24 @@ impl RatioFit {
     pub fn verdict(&self, signed_ratio: f64) -> RatioVerdict {
         let off = (self.slope / signed_ratio - 1.0).abs();
         let doubt = 2.0 * self.sigma / signed_ratio.abs();
-        if doubt > RATIO_TOLERANCE && off <= RATIO_TOLERANCE + 2.0 * doubt {
-            RatioVerdict::NotEnoughMotion
-        } else if off <= RATIO_TOLERANCE {
+        let certain = doubt <= RATIO_TOLERANCE;
+        if certain && off <= RATIO_TOLERANCE {
             RatioVerdict::Fits
-        } else {
+        } else if off > RATIO_TOLERANCE + if certain { doubt } else { 2.0 * doubt } {
             RatioVerdict::Wrong
+        } else {
+            RatioVerdict::NotEnoughMotion
         }
     }
 }
 
-/// Fits `motor = constant + slope·(output + c·twist(torque)) + d·direction` by least squares.
+/// Fits `motor = constant + slope·(output + c·twist(torque)) + d·direction + h·side + footprint(output)` by least squares; `side` is
+/// the torque's sign, the footprint orders 1 and 2 of the output.
 ///
 /// The load winds the drive up, and load often goes with position (gravity), so a plain slope is off by stiffness of the load
 /// over stiffness of the drive. Here the compliance `c` is fitted, too, with what the table says (`stiffness`, 1 ± 100 %) as
-/// prior knowledge: where load and position cannot be told apart, the slope's `sigma` says so. `None` for fewer than 20
+/// prior knowledge: where load and position cannot be told apart, the slope's `sigma` says so. Play (`h`) is crossed where the
+/// load changes sides, which often goes with position, too: 0 ± 1 mrad of it are taken for possible. `None` for fewer than 20
 /// samples, arrays of different length, values that are not finite, or next to no motion.
 ///
 /// * `signed_ratio`: the described one; it only scales the prior knowledge.
@@ -117,8 +123,15 @@ fn design(samples: &RatioSamples<'_>, stiffness: &Stiffness, signed_ratio: f64, 
     let fastest = (0..output.len()).map(|row| speed(row).abs()).fold(0.0, f64::max);
     let direction = |row: usize| if speed(row).abs() > STANDING_SHARE * fastest { speed(row).signum() } else { 0.0 };
     let twist = |row: usize| samples.torque.get(row).map_or(0.0, |torque| stiffness.twist(*torque));
+    let side = |row: usize| samples.torque.get(row).map_or(0.0, |torque| if *torque == 0.0 { 0.0 } else { torque.signum() });
     (0..output.len())
-        .map(|row| SVector::from([1.0, output[row] - middle, signed_ratio * twist(row), signed_ratio * direction(row)]))
+        .map(|row| {
+            let (once, twice) = (output[row].sin_cos(), (2.0 * output[row]).sin_cos());
+            let seen = [twist(row), direction(row), side(row), once.0, once.1, twice.0, twice.1];
+            let mut terms = SVector::<f64, TERMS>::from([1.0, output[row] - middle, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+            terms.iter_mut().skip(2).zip(seen).for_each(|(term, seen)| *term = signed_ratio * seen);
+            terms
+        })
         .collect()
 }
 
@@ -155,7 +168,18 @@ fn solve(
         normal += row * row.transpose() * weight;
         right += row * ((motor - start) * weight);
     }
-    let priors = [(0.0, f64::INFINITY), (signed_ratio, f64::INFINITY), (1.0, COMPLIANCE_SIGMA), (0.0, DIRECTION_SIGMA_RAD)];
+    let footprint = (0.0, FOOTPRINT_RAD);
+    let priors = [
+        (0.0, f64::INFINITY),
+        (signed_ratio, f64::INFINITY),
+        (1.0, COMPLIANCE_SIGMA),
+        (0.0, DIRECTION_SIGMA_RAD),
+        (0.0, PLAY_SIGMA_RAD),
+        footprint,
+        footprint,
+        footprint,
+        footprint,
+    ];
     for (term, (mean, sigma)) in priors.into_iter().enumerate() {
         let precision = 1.0 / (sigma * sigma);
         normal[(term, term)] += precision;
@@ -204,11 +228,33 @@ mod tests {
     }
 
     #[test]
+    fn play_that_is_crossed_in_the_middle_of_the_travel_does_not_bias_the_ratio() {
+        let mut data = recording(0.5, 0.0, 100.0);
+        for (motor, torque) in data.0.iter_mut().zip(&mut data.2) {
+            *torque -= 18.0;
+            *motor += 100.0 * (-18.0 / 12_000.0 + 0.00045 * torque.signum());
+        }
+        let fit = fit(&data, true, Some(12_000.0));
+        assert!((fit.slope - 100.0).abs() < 0.03 && fit.verdict(100.0) == RatioVerdict::Fits, "{fit:?}");
+    }
+
+    #[test]
     fn other_ratios_and_signs_are_wrong() {
         for real in [101.0, -100.0, 100.3, 99.0] {
             let fit = fit(&recording(1.2, 8.0, real), true, Some(12_000.0));
             assert_eq!(fit.verdict(100.0), RatioVerdict::Wrong, "{real}: {fit:?}");
         }
+    }
+
+    #[test]
+    fn a_ratio_is_wrong_only_beyond_its_doubt() {
+        let verdict = |slope, sigma| RatioFit { slope, sigma, travel: 1.0, samples: 1000, compliance: 1.0 }.verdict(100.0);
+        assert_eq!(verdict(100.19, 0.09), RatioVerdict::Fits);
+        assert_eq!(verdict(100.21, 0.09), RatioVerdict::NotEnoughMotion);
+        assert_eq!(verdict(99.61, 0.09), RatioVerdict::Wrong);
+        assert_eq!(verdict(100.19, 0.11), RatioVerdict::NotEnoughMotion);
+        assert_eq!(verdict(100.6, 0.11), RatioVerdict::NotEnoughMotion);
+        assert_eq!(verdict(100.7, 0.11), RatioVerdict::Wrong);
     }
 
     #[test]

@@ -248,7 +248,7 @@ fn usual_orders(drive: &Drive, random: &mut Random) -> Vec<Harmonic> {
             add(1.0, random.between(5.0, 15.0) * ARCSEC, random);
             let carrier =
                 drive.planetary.as_ref().and_then(|gear| gear.stages.first()).map_or(drive.ratio, |stage| stage.reduction().abs());
-            add(1.0 / carrier, random.between(10.0, 30.0) * ARCSEC, random);
+            add(1.0 / carrier, random.between(5.0, 15.0) * ARCSEC, random);
         }
         ReducerKind::RollerScrew => _ = add(1.0, random.between(1e-6, 3e-6), random),
         ReducerKind::None | ReducerKind::Unknown => {}

@@ -9,6 +9,7 @@
 )]
 
 mod bus;
+mod faults;
 mod fields;
 mod robot;
 mod support;

@@ -23,6 +23,7 @@ pub(crate) fn spec((model, robot): (&str, &str), cameras: &[CameraSpec]) -> SimS
         rate_hz: 500.0,
         cameras: cameras.to_vec(),
         seed: 7,
+        faults: Vec::new(),
     }
 }
 

@@ -40,7 +40,8 @@ impl Field {
         for (seed, robot) in (1..).zip(robots) {
             let place = config.station_of(&robot.id).with_context(|| format!("robot {} stands at no station", robot.id))?;
             stations.push(place.station.id.clone());
-            running.spawn(sim::start(config, robot, assets, &router, rate_hz, seed).await?.run(Faults::new(&[]), stopped.clone()));
+            let settings = sim::Settings { rate_hz, seed, faults: Vec::new() };
+            running.spawn(sim::start(config, robot, assets, &router, settings).await?.run(Faults::new(&[]), stopped.clone()));
             say(&format!("{} ({}) at {} / {} / {}", robot.id, robot.name, place.zone.id, place.scene.id, place.station.id));
         }
         Ok(Self { config: config.clone(), stations, control: Node::client(endpoint).await?, robots: running, stop_robots })
