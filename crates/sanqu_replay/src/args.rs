@@ -55,6 +55,23 @@ pub(crate) struct Args {
     /// The field file [default: the shipped one of the episode's field]
     #[arg(long, value_name = "F.toml")]
     pub(crate) field: Option<PathBuf>,
+    /// The description of a robot that is not one of ours: its id, or its model's name, and a URDF; may be repeated
+    #[arg(long = "robot", value_name = "ROBOT=URDF", value_parser = robot_urdf)]
+    pub(crate) urdfs: Vec<(String, PathBuf)>,
+    /// A folder of ROS packages, or a package, to look for mesh files in; may be repeated
+    #[arg(long, value_name = "DIR", value_parser = folder)]
+    pub(crate) packages: Vec<PathBuf>,
+}
+
+fn robot_urdf(text: &str) -> Result<(String, PathBuf), String> {
+    let (robot, urdf) = text.split_once('=').filter(|(robot, _)| !robot.is_empty()).ok_or("expected ROBOT=URDF, as g1=g1.urdf")?;
+    let urdf = PathBuf::from(urdf);
+    if urdf.is_file() { Ok((robot.to_owned(), urdf)) } else { Err(format!("there is no file {}", urdf.display())) }
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(text);
+    if folder.is_dir() { Ok(folder) } else { Err("expected a folder that is there".to_owned()) }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -122,6 +139,9 @@ mod tests {
         }
         assert!(film_seconds("0").is_err() && film_seconds("3601").is_err() && film_seconds("1.5").is_ok());
         assert!(speed("0.009").is_err() && speed("0.01").is_ok() && speed("16.1").is_err() && picture_path("a.gif").is_err());
+        assert!(robot_urdf("g1").is_err() && robot_urdf("=Cargo.toml").is_err() && robot_urdf("g1=absent.urdf").is_err());
+        assert_eq!(robot_urdf("g1=Cargo.toml"), Ok(("g1".to_owned(), PathBuf::from("Cargo.toml"))));
+        assert!(folder("src").is_ok() && folder("Cargo.toml").is_err());
         assert!(Args::try_parse_from(["sanqu-replay"]).is_err(), "an episode is needed");
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--seconds", "3"]).is_err(), "--seconds is for films");
     }

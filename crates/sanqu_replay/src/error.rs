@@ -62,6 +62,16 @@ pub enum ReplayError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A robot's mesh file cannot be used.
+    #[error("mesh file {path}: {reason}; expected {expected}")]
+    Mesh {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+        /// What can be read.
+        expected: &'static str,
+    },
     /// No graphics adapter.
     #[error(
         "no Vulkan adapter found; pictures without a graphics card need Mesa's software driver: apt-get install mesa-vulkan-drivers libvulkan1"

@@ -20,6 +20,7 @@ pub mod lane;
 pub mod lang;
 pub mod load;
 pub mod mark;
+pub mod mesh_file;
 pub mod render;
 pub mod replay;
 pub mod robots;

@@ -44,7 +44,14 @@ fn run(args: &Args) -> anyhow::Result<()> {
     // The plugin only installs the process's log subscriber, which goes to stderr; RUST_LOG overrides the filter.
     App::new().add_plugins(LogPlugin { level: Level::WARN, filter: "bevy_render=error,wgpu=error".to_owned(), ..Default::default() });
     let assets = asset_folders();
-    let options = LoadOptions { episodes: args.episodes.clone(), store: args.store.clone(), field: args.field.clone(), assets };
+    let options = LoadOptions {
+        episodes: args.episodes.clone(),
+        store: args.store.clone(),
+        field: args.field.clone(),
+        assets,
+        urdfs: args.urdfs.clone(),
+        packages: args.packages.clone(),
+    };
     let Loaded { replay, warnings } = load(&options)?;
     for warning in &warnings {
         say(&format!("warning: {warning}"));

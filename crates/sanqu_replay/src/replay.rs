@@ -1,11 +1,14 @@
 //! What is shown: recordings of robots at their places in the field, on one timeline. Plain data, no bevy entities.
 
+use std::sync::Arc;
+
 use bevy::prelude::Resource;
 use nalgebra::{Isometry3, Translation3};
 use sanqu_model::{FieldConfig, Id};
 use sanqu_robot::{LinkPoses, RobotError, RobotModel};
 
 use crate::base::BaseTrack;
+use crate::body::Looks;
 use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
@@ -48,6 +51,8 @@ pub struct RobotRecord {
     pub episode: String,
     /// Its description.
     pub model: RobotModel,
+    /// What is drawn of it; shared by robots that look alike.
+    pub looks: Arc<Looks>,
     /// Its joints over time.
     pub track: Track,
     /// Its base over time, if that was recorded.
@@ -95,7 +100,7 @@ impl RobotRecord {
             Some(recorded) => recorded,
             None => {
                 self.model.link_poses(&posture.q, &Isometry3::identity(), &mut posture.links)?;
-                Translation3::new(0.0, 0.0, -lowest_point_m(&self.model, &posture.links)).into()
+                Translation3::new(0.0, 0.0, -lowest_point_m(&self.looks, &posture.links)).into()
             }
         };
         self.model.link_poses(&posture.q, &(self.world_from_station * station_from_base), &mut posture.links)?;

@@ -1,52 +1,58 @@
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sanqu_robot::{DriveTable, RobotError, RobotModel};
 
 use super::Source;
 use crate::ReplayError;
-use crate::body::undrawn_meshes;
+use crate::body::Looks;
+use crate::mesh_file::MeshSearch;
 
-/// A robot's model and the pose that it takes when nothing is recorded, rad or m in model order.
+/// Looks by the file of the description: robots of one model share theirs.
+pub(super) type KnownLooks = HashMap<PathBuf, Arc<Looks>>;
+
+/// A robot's model, the pose that it takes when nothing is recorded (rad or m in model order), and what is drawn of it.
 pub(super) struct Description {
     pub(super) model: RobotModel,
     pub(super) stand: Vec<f64>,
+    pub(super) looks: Arc<Looks>,
 }
 
-/// The description snapshot of the store, else (with a warning) the shipped description of the robot's model.
-pub(super) fn find(source: &Source<'_>, warnings: &mut Vec<String>) -> Result<Description, ReplayError> {
+/// The description that the options name for the robot or its model; else the store's snapshot, else (with a warning) the
+/// shipped description of the robot's model.
+pub(super) fn find(source: &Source<'_>, known: &mut KnownLooks, warnings: &mut Vec<String>) -> Result<Description, ReplayError> {
     let entry = source.entry;
-    let snapshot = source.store.zip(entry.description.as_deref()).map(|(store, hash)| store.robot_folder(hash));
-    if let Some(folder) = snapshot.as_ref().filter(|folder| folder.join("robot.urdf").is_file()) {
-        return read(source, folder, warnings);
+    let named = |name: &str| source.options.urdfs.iter().find(|(other, _)| other == name).map(|(_, urdf)| urdf);
+    if let Some(urdf) = named(entry.robot.as_str()).or_else(|| named(&entry.model)) {
+        return read(source, urdf, known, warnings);
+    }
+    let snapshot = source.store.zip(entry.description.as_deref()).map(|(store, hash)| store.robot_folder(hash).join("robot.urdf"));
+    if let Some(urdf) = snapshot.as_ref().filter(|urdf| urdf.is_file()) {
+        return read(source, urdf, known, warnings);
     }
     let shipped: Vec<PathBuf> = match entry.model.as_str() {
         "" => Vec::new(),
-        model => source.assets.iter().map(|assets| assets.join("robots").join(model)).collect(),
+        model => source.options.assets.iter().map(|assets| assets.join("robots").join(model).join("robot.urdf")).collect(),
     };
-    if let Some(folder) = shipped.iter().find(|folder| folder.join("robot.urdf").is_file()) {
+    if let Some(urdf) = shipped.iter().find(|urdf| urdf.is_file()) {
         warnings.push(format!(
             "{}: the episode's own description is not in the store; shown with {} instead, which may differ from the robot that was recorded",
             entry.robot,
-            folder.display()
+            urdf.display()
         ));
-        return read(source, folder, warnings);
+        return read(source, urdf, known, warnings);
     }
-    let looked_for = snapshot.into_iter().chain(shipped).map(|folder| folder.join("robot.urdf")).collect();
+    let looked_for = snapshot.into_iter().chain(shipped).collect();
     Err(ReplayError::NoDescription { robot: entry.robot.to_string(), model: entry.model.clone(), looked_for })
 }
 
-fn read(source: &Source<'_>, folder: &Path, warnings: &mut Vec<String>) -> Result<Description, ReplayError> {
+/// Reads a URDF and, where it lies beside it, `drives.toml`.
+fn read(source: &Source<'_>, urdf: &Path, known: &mut KnownLooks, warnings: &mut Vec<String>) -> Result<Description, ReplayError> {
     let robot = source.entry.robot.to_string();
     let named = |source: RobotError| ReplayError::Robot { robot: robot.clone(), source };
-    let model = RobotModel::from_urdf_file(&folder.join("robot.urdf")).map_err(named)?;
-    let undrawn = undrawn_meshes(&model);
-    if !undrawn.is_empty() {
-        warnings.push(format!(
-            "{robot}: this version draws primitive shapes only; links with mesh files are drawn as a skeleton: {}",
-            undrawn.join(", ")
-        ));
-    }
-    let table_path = folder.join("drives.toml");
+    let model = RobotModel::from_urdf_file(urdf).map_err(named)?;
+    let table_path = urdf.with_file_name("drives.toml");
     let table = if table_path.is_file() { DriveTable::from_toml_file(&table_path).map_err(named)? } else { DriveTable::default() };
     let stand = match table.pose("stand") {
         Some(pose) => pose.q(&model).map_err(named)?,
@@ -55,5 +61,23 @@ fn read(source: &Source<'_>, folder: &Path, warnings: &mut Vec<String>) -> Resul
             vec![0.0; model.joints().len()]
         }
     };
-    Ok(Description { model, stand })
+    let looks = match known.get(urdf) {
+        Some(looks) => Arc::clone(looks),
+        None => {
+            let mut told = Vec::new();
+            let looks = Arc::new(Looks::new(&model, &stand, &search(source), &mut told));
+            warnings.extend(told.into_iter().map(|warning| format!("{robot}: {warning}")));
+            known.insert(urdf.to_path_buf(), Arc::clone(&looks));
+            looks
+        }
+    };
+    Ok(Description { model, stand, looks })
+}
+
+/// Mesh files that are not beside their description are looked for in the folders that the options name, then with the
+/// shipped description of the model (a store's snapshot has none).
+fn search(source: &Source<'_>) -> MeshSearch {
+    let shipped = source.options.assets.iter().map(|assets| assets.join("robots"));
+    let shipped = shipped.flat_map(|robots| [robots.join(&source.entry.model), robots]);
+    MeshSearch { packages: source.options.packages.iter().cloned().chain(shipped).collect() }
 }

@@ -12,6 +12,7 @@ use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
 use sanqu_store::{Episode, Store};
 
+use self::describe::KnownLooks;
 use crate::ReplayError;
 use crate::lane::Lane;
 use crate::replay::{Replay, RobotRecord};
@@ -34,6 +35,10 @@ pub struct LoadOptions {
     pub field: Option<PathBuf>,
     /// Folders that may hold `robots/<model>` and `field/<field>.toml`, in order.
     pub assets: Vec<PathBuf>,
+    /// The URDF of a robot or of a model, where it is not the recorded one.
+    pub urdfs: Vec<(String, PathBuf)>,
+    /// Folders of ROS packages, where mesh files are looked for that are not beside their description.
+    pub packages: Vec<PathBuf>,
 }
 
 /// A [`Replay`] and what the viewer should know about it.
@@ -62,13 +67,14 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let shifts = shifts(&episodes.iter().map(|(_, episode)| episode.manifest()).collect::<Vec<_>>(), &mut warnings);
     let mut robots: Vec<RobotRecord> = Vec::new();
     let (mut lanes, mut marks) = (Vec::new(), Vec::new());
+    let mut known = KnownLooks::new();
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
         let ledger = episode.loss()?;
         marks.extend(marks::read(episode, *shift_ns)?);
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
-            let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, assets: &options.assets };
-            if let Some(mut record) = robot(&source, &field, place, &mut warnings)? {
+            let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options };
+            if let Some(mut record) = robot(&source, &field, place, &mut known, &mut warnings)? {
                 record.shift_ns = *shift_ns;
                 lanes.extend(robot_lanes(&source, robots.len(), *shift_ns)?);
                 robots.push(record);
@@ -155,7 +161,7 @@ pub(crate) struct Source<'a> {
     pub(crate) episode: &'a Episode,
     pub(crate) entry: &'a RobotEntry,
     pub(crate) ledger: &'a [LossRow],
-    pub(crate) assets: &'a [PathBuf],
+    pub(crate) options: &'a LoadOptions,
 }
 
 /// Loads one robot; none (with a warning) when it has no joint rows.
@@ -163,6 +169,7 @@ fn robot(
     source: &Source<'_>,
     field: &FieldConfig,
     world_from_station: Isometry3<f64>,
+    known: &mut KnownLooks,
     warnings: &mut Vec<String>,
 ) -> Result<Option<RobotRecord>, ReplayError> {
     let (entry, manifest) = (source.entry, source.episode.manifest());
@@ -170,7 +177,7 @@ fn robot(
         warnings.push(format!("{}: no joint rows in episode {}: not shown", entry.robot, manifest.episode));
         return Ok(None);
     };
-    let description = describe::find(source, warnings)?;
+    let description = describe::find(source, known, warnings)?;
     let series = source.episode.series(stream, "pos")?;
     let breaks = lanes::read(source.episode, stream, source.ledger)?.breaks;
     let track = Track::new(&description.model, series, description.stand, breaks);
@@ -183,6 +190,7 @@ fn robot(
         station: manifest.station.clone(),
         episode: manifest.episode.to_string(),
         model: description.model,
+        looks: description.looks,
         track,
         base,
         world_from_station,

@@ -17,8 +17,8 @@ fn the_committed_episode_replays_as_it_was_recorded() {
     let options = LoadOptions {
         episodes: vec!["last".to_owned()],
         store: Some(root.clone()),
-        field: None,
         assets: vec![repository().join("assets")],
+        ..LoadOptions::default()
     };
     let loaded = load(&options).unwrap();
     let names: Vec<&str> = loaded.replay.robots.iter().map(|record| record.robot.as_str()).collect();

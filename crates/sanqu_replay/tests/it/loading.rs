@@ -97,7 +97,7 @@ impl Bench {
 
     fn options(&self, episode: &str) -> LoadOptions {
         let store = Some(self.store.root().to_path_buf());
-        LoadOptions { episodes: vec![episode.to_owned()], store, field: None, assets: vec![self.assets()] }
+        LoadOptions { episodes: vec![episode.to_owned()], store, assets: vec![self.assets()], ..LoadOptions::default() }
     }
 }
 

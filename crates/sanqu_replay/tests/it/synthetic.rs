@@ -1,8 +1,12 @@
 //! A small humanoid that nods and waves for four seconds, at a station of a field with three zones.
 
+use std::sync::Arc;
+
 use sanqu_model::FieldConfig;
+use sanqu_replay::body::Looks;
 use sanqu_replay::lane::Lane;
 use sanqu_replay::mark::{Mark, MarkKind};
+use sanqu_replay::mesh_file::MeshSearch;
 use sanqu_replay::replay::{Replay, RobotRecord};
 use sanqu_replay::scene::layout::world_from_station;
 use sanqu_replay::track::{Breaks, Gap, Instants, Track};
@@ -131,14 +135,15 @@ pub(crate) fn replay() -> Replay {
         let model = RobotModel::from_urdf_str(&urdf()).unwrap();
         let at = |row: i64| START_NS + PERIOD_NS * row;
         let gaps = if index == 0 { vec![Gap { from_ns: at(499), to_ns: at(500), rows: Some(50), cause: None }] } else { Vec::new() };
-        let rest = model.joints().iter().map(|joint| if joint.name == "r_elbow_joint" { -0.6 } else { 0.0 }).collect();
-        let track = Track::new(&model, series(), rest, Breaks { gaps, restarts: Vec::new() });
+        let rest: Vec<f64> = model.joints().iter().map(|joint| if joint.name == "r_elbow_joint" { -0.6 } else { 0.0 }).collect();
+        let track = Track::new(&model, series(), rest.clone(), Breaks { gaps, restarts: Vec::new() });
         let place = field.station(&station.parse().unwrap()).unwrap();
         RobotRecord {
             robot: place.station.robots[0].clone(),
             name: field.robot(&place.station.robots[0]).unwrap().name.clone(),
             station: place.station.id.clone(),
             episode: "01KTEST".to_owned(),
+            looks: Arc::new(Looks::new(&model, &rest, &MeshSearch::default(), &mut Vec::new())),
             model,
             track,
             base: None,
