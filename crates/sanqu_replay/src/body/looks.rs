@@ -14,7 +14,7 @@ use crate::ground::outline;
 use crate::mesh_file::{MeshSearch, Surface, read, smooth};
 
 /// Colour of a visual without one; sRGB and opacity.
-const DEFAULT_RGBA: [f32; 4] = [0.78, 0.79, 0.81, 1.0];
+pub(super) const DEFAULT_RGBA: [f32; 4] = [0.78, 0.79, 0.81, 1.0];
 /// Most corners (three a triangle) of one robot.
 const ROBOT_CORNERS_MAX: usize = 24_000_000;
 
@@ -56,7 +56,7 @@ pub struct Part {
 /// What is drawn of one link.
 #[derive(Clone, Debug, Default)]
 pub struct LinkLook {
-    /// One body for each finish, because each costs a draw.
+    /// One body for each finish, because each costs a draw. Our own robots' are drawn as smooth shells of these.
     pub parts: Vec<Part>,
     /// Points of the bodies that are outermost in some direction, in the link's frame (z up), m.
     pub outline: Vec<Point3<f64>>,

@@ -1,7 +1,10 @@
 //! What a robot looks like, and the entities that show it.
 
+mod distance;
 mod looks;
+mod nets;
 mod primitive;
+mod shells;
 mod skeleton;
 
 use std::collections::HashMap;
@@ -12,10 +15,11 @@ use bevy::prelude::{
     AlphaMode, Assets, ChildOf, Color, Commands, Component, Entity, Handle, IntoScheduleConfigs, Mesh, Mesh3d, MeshMaterial3d, Query, Res,
     ResMut, StandardMaterial, Transform,
 };
+use bevy::tasks::{ComputeTaskPool, TaskPool};
 
 pub use looks::{Finish, LinkLook, Looks, Part};
 
-use crate::replay::Replay;
+use crate::replay::{Replay, RobotRecord};
 use crate::robots::{ReplayRobot, TrustChanged, spawn_robots};
 use crate::timeline::ReplaySystems;
 
@@ -104,11 +108,12 @@ fn dress_robots(
     // Robots that look alike share their meshes, so that thirty cost little more memory than one.
     let mut dresses: Vec<(&Arc<Looks>, Dress)> = Vec::new();
     for (entity, robot) in &robots {
-        let looks = &replay.robots[robot.index].looks;
+        let record = &replay.robots[robot.index];
+        let looks = &record.looks;
         let known = dresses.iter().position(|(other, _)| Arc::ptr_eq(other, looks));
         let place = known.unwrap_or_else(|| {
-            let parts = looks.links().iter().enumerate().flat_map(|(link, look)| look.parts.iter().map(move |part| (link, part)));
-            let dress = parts.map(|(link, part)| (link, meshes.add(part.mesh.clone()), wardrobe.coat(&part.finish))).collect();
+            let parts = parts_of(record);
+            let dress = parts.into_iter().map(|(link, part)| (link, meshes.add(part.mesh), wardrobe.coat(&part.finish))).collect();
             dresses.push((looks, dress));
             dresses.len() - 1
         });
@@ -118,6 +123,22 @@ fn dress_robots(
             commands.spawn((Mesh3d(mesh.clone()), material, Transform::default(), visual, coat.clone(), ChildOf(robot.links[*link])));
         }
     }
+}
+
+/// The bodies of a robot with their links. Shells are made here, not when the episode is loaded: a robot's state can be
+/// asked for before it can be seen.
+fn parts_of(record: &RobotRecord) -> Vec<(usize, Part)> {
+    let links = record.model.links();
+    if shells::has_shells(record.model.name()) {
+        let shells = ComputeTaskPool::get_or_init(TaskPool::default).scope(|scope| {
+            for link in links {
+                scope.spawn(async move { shells::shells(link) });
+            }
+        });
+        return shells.into_iter().enumerate().flat_map(|(link, parts)| parts.into_iter().map(move |part| (link, part))).collect();
+    }
+    let looks = record.looks.links().iter().enumerate();
+    looks.flat_map(|(link, look)| look.parts.iter().map(move |part| (link, part.clone()))).collect()
 }
 
 fn change_coats(changed: TrustChanged<'_, '_>, mut bodies: Query<'_, '_, (&LinkVisual, &Coat, &mut MeshMaterial3d<StandardMaterial>)>) {

@@ -126,7 +126,8 @@ fn glb(stride: &str, count: u32) -> Vec<u8> {
 fn glb_with_node_and_colour() {
     let surfaces = read_file("a.glb", &glb("", 3)).unwrap();
     assert_eq!(extent(&surfaces), ([0.0, 0.0, 3.0], [1.0, 2.0, 3.0], 1));
-    assert_eq!(surfaces[0].rgba, Some([1.0, 0.0, 0.0, 0.5]));
+    let [r, g, b, a] = surfaces[0].rgba.unwrap();
+    assert!((r - 1.0).abs() < 1e-6 && g == 0.0 && b == 0.0 && a == 0.5, "{:?}", surfaces[0].rgba);
 }
 
 #[test]
