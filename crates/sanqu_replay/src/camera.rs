@@ -3,15 +3,17 @@
 use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::ecs::schedule::IntoScheduleConfigs;
+use bevy::image::Image;
+use bevy::pbr::DistanceFog;
 use bevy::prelude::{
-    App, Camera3d, Commands, Component, IsDefaultUiCamera, Msaa, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut, Resource,
-    Startup, Transform, Update, Vec2, Vec3,
+    App, Assets, Camera3d, Commands, Component, IsDefaultUiCamera, Msaa, PerspectiveProjection, Plugin, Projection, Query, Res, ResMut,
+    Resource, Startup, Transform, Update, Vec2, Vec3, With,
 };
 use nalgebra::Point3;
 
 use crate::frame::bevy_point;
 use crate::replay::Replay;
-use crate::scene::Quality;
+use crate::scene::{Quality, fog, hall};
 use crate::timeline::ReplaySystems;
 
 /// Vertical field of view, rad.
@@ -174,7 +176,13 @@ impl Plugin for CameraPlugin {
     }
 }
 
-fn spawn_camera(mut commands: Commands<'_, '_>, start: Res<'_, CameraStart>, replay: Res<'_, Replay>, quality: Res<'_, Quality>) {
+fn spawn_camera(
+    mut commands: Commands<'_, '_>,
+    start: Res<'_, CameraStart>,
+    replay: Res<'_, Replay>,
+    quality: Res<'_, Quality>,
+    mut images: ResMut<'_, Assets<Image>>,
+) {
     let orbit = Orbit::preset_beside(start.preset, &replay, start.size.x / start.size.y, start.inset);
     let camera = (
         ReplayCamera,
@@ -189,15 +197,23 @@ fn spawn_camera(mut commands: Commands<'_, '_>, start: Res<'_, CameraStart>, rep
         orbit.transform(),
     );
     let mut entity = commands.spawn(camera);
+    if quality.shadows {
+        entity.insert((hall(&mut images), fog(orbit.distance_m)));
+    }
     if let Some(target) = &start.target {
         entity.insert(target.clone());
     }
     commands.insert_resource(orbit);
 }
 
-fn follow_orbit(orbit: Res<'_, Orbit>, mut cameras: Query<'_, '_, (&ReplayCamera, &mut Transform)>) {
-    for (_, mut transform) in &mut cameras {
+type Cameras<'w, 's> = Query<'w, 's, (&'static mut Transform, Option<&'static mut DistanceFog>), With<ReplayCamera>>;
+
+fn follow_orbit(orbit: Res<'_, Orbit>, mut cameras: Cameras<'_, '_>) {
+    for (mut transform, veil) in &mut cameras {
         *transform = orbit.transform();
+        if let Some(mut veil) = veil {
+            *veil = fog(orbit.distance_m);
+        }
     }
 }
 

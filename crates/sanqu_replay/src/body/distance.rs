@@ -196,7 +196,7 @@ mod tests {
         assert!(block.at(Vec3::splat(0.099)).0 > 0.0, "the box's corner is gone");
         let (ball, above) = (visual(Shape::Sphere { radius_m: 0.05 }, 0.0), visual(Shape::Sphere { radius_m: 0.05 }, 0.09));
         let between = Vec3::new(0.024, 0.045, 0.0);
-        assert!(shell(&[ball.clone()]).at(between).0 > 0.0 && shell(&[above.clone()]).at(between).0 > 0.0);
+        assert!(shell(std::slice::from_ref(&ball)).at(between).0 > 0.0 && shell(std::slice::from_ref(&above)).at(between).0 > 0.0);
         assert!(shell(&[ball.clone(), above]).at(between).0 < 0.0, "the waist between two balls is filled");
         assert!(shell(&[ball.clone(), ball]).at(Vec3::X * 0.05).0.abs() < 1e-6, "a body within its like does not swell");
     }

@@ -35,7 +35,7 @@ pub(super) fn mesh(shell: &Shell, cell_m: f32) -> Mesh {
             });
             vertex_of[grid.index(cell)] = u32::try_from(positions.len()).unwrap_or(NONE);
             positions.push(point.to_array());
-            normals.push(gradient(shell, point, grid.cell_m * 0.25).to_array());
+            normals.push(gradient(shell, point, grid.cell_m * 0.6).to_array());
         }
     }
     let mut corners = Vec::new();

@@ -11,8 +11,8 @@ use super::nets::mesh;
 /// Names, in the URDF, of the robots whose shapes are drawn as shells. What others describe is drawn as it stands.
 const OWN: [&str; 2] = ["kuavo_s45", "walker_s2"];
 /// Edge of a net's cell: as a share of the finest part's smallest half extent, and at least and at most, m.
-const CELL_SHARE: f32 = 0.62;
-const CELL_RANGE_M: (f32, f32) = (0.0026, 0.0075);
+const CELL_SHARE: f32 = 0.9;
+const CELL_RANGE_M: (f32, f32) = (0.0034, 0.0095);
 
 /// Whether the robot of this name has shells.
 pub(super) fn has_shells(robot: &str) -> bool {
@@ -92,7 +92,7 @@ mod tests {
                 }
                 triangles += first.iter().map(|part| part.mesh.indices().map_or(0, |indices| indices.len() / 3)).sum::<usize>();
             }
-            assert!((20_000..400_000).contains(&triangles), "{name}: {triangles} triangles");
+            assert!((40_000..250_000).contains(&triangles), "{name}: {triangles} triangles");
         }
     }
 }

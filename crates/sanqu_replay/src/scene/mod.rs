@@ -6,6 +6,8 @@ pub mod furniture;
 mod labels;
 pub mod layout;
 mod light;
+mod round;
+mod tile;
 
 use bevy::app::{App, Plugin, Startup, Update};
 use bevy::prelude::{IntoScheduleConfigs, Resource};
@@ -14,6 +16,8 @@ pub use font::ReplayFont;
 pub(crate) use font::load_font;
 pub use labels::WorldLabel;
 pub use light::SKY_RGB;
+pub(crate) use light::{fog, hall};
+pub use round::Section;
 
 use crate::robots::spawn_robots;
 use crate::timeline::ReplaySystems;
