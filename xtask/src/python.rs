@@ -18,6 +18,9 @@ const TOOLS: [&str; 8] = [
     "pandas>=2",
 ];
 
+/// What the forward kinematics are timed beside.
+const PINOCCHIO: &str = "pin==4.1.0";
+
 /// Packages that hold the URDFs which the forward kinematics are compared on.
 const URDF_PACKAGES: [&str; 2] = ["jvrc-description", "example-robot-data"];
 
@@ -101,6 +104,20 @@ fn tools(cache: &Path, python: &Path) -> Result<PathBuf, String> {
     once(&venv, &TOOLS.join(" "), |log| {
         run_logged(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv), log)?;
         run_logged(pip(&venv.join("bin/python")).arg("install").args(TOOLS), log)
+    })?;
+    Ok(venv.join("bin/python"))
+}
+
+/// Interpreter with Pinocchio; made when it is first asked for.
+///
+/// # Errors
+/// When there is no Python, or pip fails.
+pub(crate) fn pinocchio() -> Result<PathBuf, String> {
+    let (cache, python) = (cache_folder()?, interpreter()?);
+    let venv = cache.join("venv-pinocchio");
+    once(&venv, PINOCCHIO, |log| {
+        run_logged(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv), log)?;
+        run_logged(pip(&venv.join("bin/python")).args(["install", PINOCCHIO]), log)
     })?;
     Ok(venv.join("bin/python"))
 }
