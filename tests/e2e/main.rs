@@ -10,6 +10,7 @@
 mod bad_input;
 mod crash;
 mod demo;
+mod drives;
 mod faults;
 mod frames;
 mod golden;

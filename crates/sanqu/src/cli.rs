@@ -79,6 +79,11 @@ pub(crate) enum Verb {
     /// Robot descriptions: validate, forward kinematics
     #[command(subcommand, after_help = "Example: sanqu robot check assets/robots/kuavo-s45/robot.urdf")]
     Robot(Robot),
+    /// Health of the drives that episodes recorded: wind-up, lost motion, stiffness, transmission error, efficiency, heat, life
+    #[command(
+        after_help = "Examples: sanqu drives last --store S\n          sanqu drives last --store S --joint l_knee_pitch\n          sanqu drives 01M7 01M8 --store S --json"
+    )]
+    Drives(Drives),
     /// Certificates of a field: who may record, publish, control and watch over TLS
     #[command(
         subcommand,
@@ -462,6 +467,25 @@ pub(crate) struct RobotFk {
     #[arg(long, value_name = "POSE", allow_hyphen_values = true)]
     pub(crate) base: Option<String>,
     /// JSON: {"links": {"<link>": {"xyz": […], "quat_xyzw": […]}}}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drives {
+    /// Episodes (id, prefix, `last`, folder); several give a trend of each part
+    #[arg(required = true, value_name = "EPISODE")]
+    pub(crate) episodes: Vec<PathBuf>,
+    /// The store that ids are looked up in
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Show only the drives of this joint (or this motor), and all that is known of them
+    #[arg(long, value_name = "J")]
+    pub(crate) joint: Option<String>,
+    /// Leave derived/drive_health.parquet as it is
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// JSON report
     #[arg(long)]
     pub(crate) json: bool,
 }

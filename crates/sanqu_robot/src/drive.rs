@@ -68,6 +68,8 @@ pub struct Drive {
     pub linkage: LinkageKind,
     /// The maker's name of the actuator.
     pub actuator: Option<String>,
+    /// Serial number of the part: what its health is followed by. Only a description of one robot has it.
+    pub serial: Option<String>,
     /// Output torque per motor current including losses, N·m/A.
     pub torque_constant_nm_per_a: Option<f64>,
     /// Torsional stiffness at the output, N·m/rad.

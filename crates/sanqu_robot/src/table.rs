@@ -125,6 +125,13 @@ impl DriveTable {
         self.drives.iter().filter(move |drive| drive.moves(joint))
     }
 
+    /// The same table with some of its drives only, by their indices: what those drives' [`crate::Drivetrain`] is made from.
+    #[must_use]
+    pub fn with_drives(&self, indices: &[usize]) -> Self {
+        let drives = indices.iter().filter_map(|index| self.drives.get(*index).cloned()).collect();
+        Self { drives, ..self.clone() }
+    }
+
     /// Cameras, in file order.
     pub fn cameras(&self) -> &[CameraMount] {
         &self.cameras
@@ -146,6 +153,13 @@ impl DriveTable {
         let mut problems = Vec::new();
         for (index, drive) in self.drives.iter().enumerate() {
             problems.extend(drive.problems(&format!("drive.{index}")));
+        }
+        let mut serials = std::collections::BTreeSet::new();
+        for (index, serial) in self.drives.iter().enumerate().filter_map(|(index, drive)| Some((index, drive.serial.as_ref()?))) {
+            if !serials.insert(serial) {
+                let error = RobotError::DuplicateName { what: "serial", name: serial.clone() };
+                problems.push(Problem::new(format!("drive.{index}.serial"), error));
+            }
         }
         duplicates("motor", "drive", "motor", self.drives.iter().map(|drive| &drive.motor), &mut problems);
         duplicates("camera", "camera", "name", self.cameras.iter().map(|camera| &camera.name), &mut problems);

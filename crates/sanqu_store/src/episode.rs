@@ -131,7 +131,11 @@ impl Episode {
         decision::append(&self.disk, &self.dir, decision)
     }
 
-    fn parquet(&self, entry: &StreamEntry) -> Result<PathBuf, StoreError> {
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    pub(crate) fn parquet(&self, entry: &StreamEntry) -> Result<PathBuf, StoreError> {
         self.file(entry, "parquet").ok_or_else(|| {
             let manifest = self.dir.join(MANIFEST_FILE);
             StoreError::damaged(&manifest, format!("stream {}/{} has no Parquet file", entry.robot, entry.stream))
@@ -206,7 +210,7 @@ fn append_rows(series: &mut Series, batch: &RecordBatch) -> Result<(), String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a series is f64 by contract; the file keeps the exact integers")]
-fn to_f64(column: &dyn Array) -> Option<Vec<f64>> {
+pub(crate) fn to_f64(column: &dyn Array) -> Option<Vec<f64>> {
     macro_rules! cast {
         ($kind:ty, $value:ident => $cast:expr) => {
             column.as_primitive::<$kind>().values().iter().map(|$value| $cast).collect()

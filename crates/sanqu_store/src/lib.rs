@@ -7,6 +7,7 @@
 
 mod control;
 mod decision;
+mod derived;
 mod describe;
 pub mod disk;
 mod episode;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use control::{CONTROL_TOPIC, Control, EpisodeStart, Sample};
 pub use decision::{Decision, DecisionKind};
+pub use derived::Columns;
 pub use describe::describe_file;
 pub use episode::Episode;
 pub use error::StoreError;

@@ -24,6 +24,7 @@ pub(crate) use film::{BYTES, KEYFRAME, OFFSET, PTS_NS};
 use sanqu_model::{FORMAT_VERSION, FileEntry, LossRow, Manifest, StreamEntry, StreamKey, canonical_json};
 use stats::{ClockPair, Stats};
 use table::Digest;
+pub(crate) use table::write_whole;
 
 use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};

@@ -8,6 +8,7 @@ use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
 use sanqu_model::{FileEntry, LossCause, LossTotals, Manifest, RUN, SEQ, StreamEntry};
 
 use crate::decision::DECISIONS_FILE;
+use crate::derived::DERIVED_FOLDER;
 use crate::episode::{MANIFEST_FILE, read_parquet};
 use crate::error::IoContext;
 use crate::mp4::Mp4Reader;
@@ -153,7 +154,7 @@ fn verify_episode(dir: &Path, report: &mut VerifyReport) {
         Err(error) => return report.damage(dir, None, &error),
     };
     for name in names {
-        if !known.contains(name.as_str()) && ![MANIFEST_FILE, DECISIONS_FILE, "derived"].contains(&name.as_str()) {
+        if !known.contains(name.as_str()) && ![MANIFEST_FILE, DECISIONS_FILE, DERIVED_FOLDER].contains(&name.as_str()) {
             report.add(Severity::Note, &dir.join(&name), None, "the manifest does not name this file");
         }
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod drives;
 mod episode;
 mod export;
 mod import;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli, refusals: Refusals) -> Result<Outcome> {
         Verb::Replay(args) => replay::run(args.arguments, cli.assets.as_deref()),
         Verb::Robot(Robot::Check(args)) => robot::check(&args),
         Verb::Robot(Robot::Fk(args)) => robot::fk(&args),
+        Verb::Drives(args) => drives::run(&args),
         Verb::Keys(args) => keys::run(&args, assets),
         Verb::Config(args) => config::run(&args, &assets()?),
         Verb::Completions(args) => {

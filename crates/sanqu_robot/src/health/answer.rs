@@ -99,6 +99,10 @@ impl fmt::Display for Doubt {
 /// What a recording or a description can lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
+    /// The motor's position.
+    MotorPosition,
+    /// The position of a joint that the drive moves.
+    JointPosition,
     /// The torque at the joint.
     JointTorque,
     /// The motor's current or torque.
@@ -120,6 +124,8 @@ pub enum Missing {
 impl Missing {
     fn text(self) -> &'static str {
         match self {
+            Self::MotorPosition => "the motor's position",
+            Self::JointPosition => "the joint's position",
             Self::JointTorque => "the joint's torque",
             Self::MotorTorque => "the motor's torque or current",
             Self::Temperature => "the motor's temperature",
@@ -147,6 +153,13 @@ pub enum Refusal {
     NotRecorded(Missing),
     /// The drive's description does not have it.
     NotDescribed(Missing),
+    /// The recording is too short.
+    TooShort {
+        /// Its length, s.
+        seconds: f64,
+        /// Least length, s.
+        needed_s: f64,
+    },
     /// Too little travel.
     NotEnoughMotion {
         /// Travel in rad (or m) at the output, or rad at the motor, as the estimator needs it.
@@ -228,6 +241,7 @@ impl Refusal {
             Self::TooFewSamples { .. } => "too_few_samples",
             Self::NotRecorded(_) => "not_recorded",
             Self::NotDescribed(_) => "not_described",
+            Self::TooShort { .. } => "too_short",
             Self::NotEnoughMotion { .. } => "not_enough_motion",
             Self::NotEnoughLoad { .. } => "not_enough_load",
             Self::LoadFollowsPosition { .. } => "load_follows_position",
@@ -269,6 +283,7 @@ impl fmt::Display for Refusal {
             Self::TooFewSamples { found, needed } => write!(f, "{found} usable samples, expected at least {needed}"),
             Self::NotRecorded(what) => write!(f, "{} was not recorded", what.text()),
             Self::NotDescribed(what) => write!(f, "the description does not give {}", what.text()),
+            Self::TooShort { seconds, needed_s } => write!(f, "{seconds:.1} s of samples, expected at least {needed_s:.1} s"),
             Self::NotEnoughMotion { travel, needed } => write!(f, "not enough motion ({travel:.3} of {needed:.3} rad)"),
             Self::NotEnoughLoad { span_nm, needed_nm } => write!(f, "not enough load ({span_nm:.2} of {needed_nm:.2} N·m)"),
             Self::LoadFollowsPosition { inflation, max } => {

@@ -139,8 +139,11 @@ pub fn temperature_rise(samples: &DriveSamples) -> Answer {
     let (Some(first), Some(last)) = (known.first(), known.last()) else { return Err(Refusal::NotRecorded(Missing::Temperature)) };
     let seconds = (last[0] - first[0]).abs();
     let window = (WINDOW_SHARE * seconds).max(WINDOW_S);
-    if known.len() < SAMPLES_MIN || seconds < 2.0 * window {
+    if known.len() < SAMPLES_MIN {
         return Err(Refusal::TooFewSamples { found: known.len(), needed: SAMPLES_MIN });
+    }
+    if seconds < 2.0 * window {
+        return Err(Refusal::TooShort { seconds, needed_s: 2.0 * window });
     }
     let mean = |ends: &[&[f64; 2]]| ends.iter().map(|point| point[1]).sum::<f64>() / count(ends.len().max(1));
     let scatter =

@@ -6,6 +6,8 @@ use super::fit::count;
 
 /// Most samples of one drive that are held: more than an hour at 500 Hz.
 pub const DRIVE_SAMPLES_MAX: usize = 2_000_000;
+/// Beyond this no reading of a drive is one: rad, m, N·m, A, °C, s.
+const READING_MAX: f64 = 1e10;
 /// How far motor and joint may disagree from sample to sample, share of half a turn of the motor.
 const TURN_SHARE: f64 = 0.8;
 /// Time over which speeds are taken, s.
@@ -48,11 +50,12 @@ pub struct DriveSamples {
 }
 
 impl DriveSamples {
-    /// Adds a sample to the current run. One that is not finite, or beyond [`DRIVE_SAMPLES_MAX`], is left out and counted, and
+    /// Adds a sample to the current run. One that is not finite or cannot be, or beyond [`DRIVE_SAMPLES_MAX`], is left out and counted, and
     /// ends the run; so does a clock that does not go forward.
     pub fn push(&mut self, sample: DriveSample) {
         let DriveSample { t_s, motor, output, .. } = sample;
-        if !(t_s.is_finite() && motor.is_finite() && output.is_finite()) || self.t_s.len() >= DRIVE_SAMPLES_MAX {
+        let read = |value: f64| value.abs() <= READING_MAX;
+        if !(read(t_s) && read(motor) && read(output)) || self.t_s.len() >= DRIVE_SAMPLES_MAX {
             self.left_out += 1;
             self.cut = true;
             return;
@@ -61,7 +64,7 @@ impl DriveSamples {
             self.starts.push(self.t_s.len());
             self.cut = false;
         }
-        let known = |value: Option<f64>| value.filter(|value| value.is_finite()).unwrap_or(f64::NAN);
+        let known = |value: Option<f64>| value.filter(|value| read(*value)).unwrap_or(f64::NAN);
         self.t_s.push(t_s);
         self.motor.push(motor);
         self.output.push(output);

@@ -13,6 +13,8 @@ pub(super) const FOOTPRINT_TERMS: usize = 2 * FOOTPRINT_HARMONICS;
 pub(super) const HELD_RAD: f64 = 1e-3;
 /// Least travel of a calibrating sweep, rad.
 const SWEEP_MIN_RAD: f64 = 0.5;
+/// What a calibration may leave of the wind-up, root mean square, rad: more is no encoder's, but a wrong ratio.
+const LEFT_MAX_RAD: f64 = 5e-3;
 /// Output speed above which a joint moves, rad/s.
 pub(super) const MOVING_RAD_PER_S: f64 = 0.02;
 /// Fewest samples of an estimate.
@@ -65,7 +67,8 @@ impl Footprint {
     /// Fits a footprint to an unloaded sweep in both directions.
     ///
     /// # Errors
-    /// [`Refusal::NotEnoughMotion`], [`Refusal::OneDirection`], [`Refusal::NotUnloaded`], [`Refusal::TooFewSamples`].
+    /// [`Refusal::NotEnoughMotion`], [`Refusal::OneDirection`], [`Refusal::NotUnloaded`], [`Refusal::TooFewSamples`],
+    /// [`Refusal::Implausible`] for a wind-up that no footprint explains.
     pub fn calibrate(samples: &DriveSamples, figures: &DriveFigures) -> Result<Calibration, Refusal> {
         let travel = samples.travel();
         if travel < SWEEP_MIN_RAD {
@@ -101,6 +104,9 @@ impl Footprint {
         let terms = 2 + FOOTPRINT_TERMS;
         let model = Model { terms, nuisance: terms, rows: samples.len().div_ceil(stride), row: &row };
         let fitted = model.fit().ok_or(Refusal::TooFewSamples { found: samples.len(), needed: 4 * terms })?;
+        if fitted.rms > LEFT_MAX_RAD {
+            return Err(Refusal::Implausible { value: fitted.rms });
+        }
         let valid = span(samples.output().iter().copied()).map_or([0.0; 2], |(low, high)| [low, high]);
         let part = |offset: usize| std::array::from_fn(|n| fitted.coefficients[2 + 2 * n + offset]);
         let sigma_at = |place: usize| {

@@ -94,3 +94,45 @@ fn joints_that_stand_are_answered() {
         assert!(windup(&samples, &figures(101.0), None).is_ok());
     }
 }
+
+/// Nothing that a recording can hold makes a panic or a number that is none.
+#[test]
+fn bad_recordings_are_answered() {
+    let sample = |t_s: f64, motor: f64, output: f64, torque: f64| DriveSample {
+        t_s,
+        motor,
+        output,
+        torque_nm: Some(torque),
+        motor_torque_nm: Some(torque / 100.0),
+        current_a: Some(torque),
+        temperature_c: Some(torque),
+    };
+    let (row, none) = (|at: u32| f64::from(at), f64::NAN);
+    let recordings: Vec<Vec<DriveSample>> = vec![
+        vec![],
+        vec![sample(0.0, 1.0, 1.0, 1.0)],
+        vec![sample(0.0, 1.0, 1.0, 1.0), sample(0.0, 2.0, 2.0, 2.0)],
+        (0..500).map(|at| sample(row(at), none, 1.0, 1.0)).collect(),
+        (0..500).map(|at| sample(row(at) * 0.002, 1.0, 1.0, 5.0)).collect(),
+        (0..500).map(|at| sample(row(at) * 0.002, 101.0 * row(at), row(at), none)).collect(),
+        (0..500).map(|at| sample(-row(at), 101.0 * row(at), row(at), f64::INFINITY)).collect(),
+        (0..500).map(|at| sample(row(at) * 0.002, 1e300 * row(at), -1e300, 1e300)).collect(),
+        (0..500).map(|at| sample(row(at) * 1e-12, 1e9 * row(at).sin(), 1e7 * row(at).sin(), 1e-300)).collect(),
+        (0..500).map(|at| sample(row(at) * 0.002, if at % 3 == 0 { none } else { row(at) }, row(at) / 101.0, -3.0)).collect(),
+        (0..2000).map(|at| sample(row(at) * 0.002, (row(at) * 3.1).rem_euclid(2.0 * PI), row(at) * 0.4, 1.0)).collect(),
+    ];
+    for (number, recording) in recordings.iter().enumerate() {
+        for figures in [figures(101.0), DriveFigures::of_ratio(-101.0)] {
+            let mut samples = DriveSamples::default();
+            recording.iter().for_each(|sample| samples.push(*sample));
+            let health = DriveHealth::assess(&mut samples, &figures, None);
+            for line in health.quantities() {
+                match line.answer {
+                    Ok(found) => assert!(found.value.is_finite() && found.sigma.is_finite() && found.sigma >= 0.0, "{number}: {line:?}"),
+                    Err(refusal) => assert!(!refusal.to_string().is_empty() && !refusal.code().is_empty()),
+                }
+            }
+            assert!(Footprint::calibrate(&samples, &figures).is_err(), "{number}");
+        }
+    }
+}

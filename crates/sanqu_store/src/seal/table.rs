@@ -81,6 +81,13 @@ impl Table {
     }
 }
 
+/// Writes one batch as a whole file, durable, and reads it back.
+pub(crate) fn write_whole(disk: &Disk, path: &Path, batch: &RecordBatch) -> Result<(), StoreError> {
+    let mut table = Table::create(disk, path, &batch.schema(), 0.0)?;
+    table.write(batch)?;
+    table.finish()?.compare(path)
+}
+
 /// Parquet wraps the system's errors; a full disk must still be told from damage.
 fn write_error(path: &Path, error: parquet::errors::ParquetError) -> StoreError {
     match error {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the lint's exemption for tests does not reach their fixtures")]
 
 mod crashing;
+mod derived;
 mod faults;
 mod fixture;
 mod folder;
