@@ -71,21 +71,21 @@ impl DriveHealth {
     ///
     /// * `footprint`: of this drive's joint encoder, from [`Footprint::calibrate`].
     pub fn assess(samples: &mut DriveSamples, figures: &DriveFigures, footprint: Option<&Footprint>) -> Self {
-        let from_current = figures.output_constant_nm_per_a.filter(|_| !samples.has_torque());
-        // The efficiency needs a torque that the current did not make.
-        let driving = efficiency(samples, figures, Quadrant::Motoring);
-        let driven = efficiency(samples, figures, Quadrant::BackDriven);
-        if let Some(constant) = from_current {
-            samples.torque_from_current(constant);
-        }
         let mut health = Self::refused(Refusal::TooFewSamples { found: samples.len(), needed: 1 }, figures);
         health.temperature_rise = temperature_rise(samples);
         health.rise_per_watt = rise_per_watt(samples, figures);
-        (health.efficiency, health.efficiency_back_driven) = (driving, driven);
         if let Err(reason) = samples.unwrap_motor(figures.signed_ratio) {
-            health.refuse_windup(reason);
-            health.usage = Usage { revolutions: Err(reason), equivalent_load: Err(reason), life_used: Err(reason) };
+            let heat = (health.temperature_rise, health.rise_per_watt);
+            health = Self::refused(reason, figures);
+            (health.temperature_rise, health.rise_per_watt) = heat;
             return health;
+        }
+        // The efficiency needs a torque that the current did not make.
+        health.efficiency = efficiency(samples, figures, Quadrant::Motoring);
+        health.efficiency_back_driven = efficiency(samples, figures, Quadrant::BackDriven);
+        let from_current = figures.output_constant_nm_per_a.filter(|_| !samples.has_torque());
+        if let Some(constant) = from_current {
+            samples.torque_from_current(constant);
         }
         health.usage = usage(samples, figures);
         let fit = ratio(samples, figures);

@@ -65,7 +65,7 @@ pub fn torsion(samples: &DriveSamples, figures: &DriveFigures, footprint: Option
         return Torsion::refused(Refusal::TooFewSamples { found: samples.len(), needed: SAMPLES_MIN });
     };
     let mut load = Load::new(figures, low, high);
-    let mut width = figures.hysteresis_rad.unwrap_or(HYSTERESIS_RAD);
+    let mut width = figures.hysteresis_rad.filter(|width| *width > 0.0).unwrap_or(HYSTERESIS_RAD);
     for _ in 0..ROUNDS {
         let branches = load.branches(samples, width);
         let Some(fitted) = fit(&Fit { samples, figures, footprint, load: &load, branches: &branches }, |model| model.solve()) else {
