@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Where to look from: overview, robot1, robot2, …, front, top
     #[arg(long, value_name = "PRESET", default_value = "overview", value_parser = preset)]
     pub(crate) camera: Preset,
+    /// Look into the drive of this joint; robot:joint when several robots have it
+    #[arg(long, value_name = "JOINT")]
+    pub(crate) xray: Option<String>,
     /// Draw into this file instead of a window; needs no display
     #[arg(long, value_name = "OUT.png|OUT.mp4", value_parser = picture_path)]
     pub(crate) render: Option<PathBuf>,

@@ -48,6 +48,14 @@ pub enum ReplayError {
     /// Nothing to show.
     #[error("none of the episodes has a robot with joint rows")]
     Empty,
+    /// A joint was named that cannot be looked into.
+    #[error("no drive to show for joint {name:?}: {reason}")]
+    Joint {
+        /// What was given.
+        name: String,
+        /// What would be accepted.
+        reason: String,
+    },
     /// An episode was named by id, but no store was given.
     #[error("{name:?} is no episode folder (it has no manifest.json); to name an episode by id or by `last`, give --store DIR")]
     NoStore {

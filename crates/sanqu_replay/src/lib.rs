@@ -16,6 +16,7 @@ mod error;
 pub mod frame;
 pub mod ground;
 pub mod hud;
+pub mod inspector;
 pub mod lane;
 pub mod lang;
 pub mod load;
@@ -30,5 +31,6 @@ pub mod track;
 pub mod view;
 pub mod viewer;
 pub mod window;
+pub mod xray;
 
 pub use error::ReplayError;

@@ -18,6 +18,7 @@ use sanqu_replay::timeline::Playhead;
 use sanqu_replay::track::Blend;
 use sanqu_replay::view::View;
 use sanqu_replay::window::show;
+use sanqu_replay::xray::{Xray, find_joint};
 
 use args::Args;
 
@@ -56,7 +57,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for warning in &warnings {
         say(&format!("warning: {warning}"));
     }
-    let view = View { preset: args.camera, panels: !args.plain, lang: lang(args) };
+    let joint = args.xray.as_deref().map(|name| find_joint(&replay, name)).transpose()?;
+    let view = View { preset: args.camera, panels: !args.plain, lang: lang(args), xray: Xray { joint, at_once: true } };
     let blend = if args.between == "interpolate" { Blend::Interpolate } else { Blend::Hold };
     let mut playhead = Playhead { speed: args.speed, blend, ..Playhead::new(replay.start_ns, replay.end_ns) };
     if let Some((from, to)) = args.repeat {

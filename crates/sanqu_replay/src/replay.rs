@@ -13,6 +13,7 @@ use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
 use crate::track::{Blend, Held, Track};
+use crate::xray::RobotDrives;
 
 /// One or more episodes, ready to be shown.
 #[derive(Resource, Debug)]
@@ -55,6 +56,8 @@ pub struct RobotRecord {
     pub looks: Arc<Looks>,
     /// Its joints over time.
     pub track: Track,
+    /// Its drives; none where they are not described.
+    pub drives: Option<RobotDrives>,
     /// Its base over time, if that was recorded.
     pub base: Option<BaseTrack>,
     /// The station's frame: on the floor, x where the robot looks, z up, metres.

@@ -6,6 +6,7 @@ use crate::bar::{BarLayout, Focus, bar_rows};
 use crate::camera::{Inset, Preset};
 use crate::lang::Lang;
 use crate::replay::Replay;
+use crate::xray::Xray;
 
 /// Height of a picture at which sizes in the user interface are pixels.
 const REFERENCE_HEIGHT_PX: u32 = 720;
@@ -19,18 +20,20 @@ pub struct View {
     pub panels: bool,
     /// The language of words.
     pub lang: Lang,
+    /// The joint that is looked into.
+    pub xray: Xray,
 }
 
 impl Default for View {
     fn default() -> Self {
-        Self { preset: Preset::default(), panels: true, lang: Lang::default() }
+        Self { preset: Preset::default(), panels: true, lang: Lang::default(), xray: Xray::default() }
     }
 }
 
 impl View {
     /// The scene alone, from `preset`.
     pub fn plain(preset: Preset) -> Self {
-        Self { preset, panels: false, lang: Lang::default() }
+        Self { preset, panels: false, ..Self::default() }
     }
 
     /// The robot whose streams have lanes of their own: the one that is looked at.

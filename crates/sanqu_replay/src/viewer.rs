@@ -6,11 +6,13 @@ use crate::bar::BarPlugin;
 use crate::body::BodyPlugin;
 use crate::camera::CameraPlugin;
 use crate::hud::HudPlugin;
+use crate::inspector::InspectorPlugin;
 use crate::robots::RobotsPlugin;
 use crate::scene::ScenePlugin;
 use crate::timeline::TimelinePlugin;
+use crate::xray::{XrayLookPlugin, XrayPlugin};
 
-/// Timeline, robots, scene, camera, status line and bar. Needs the resources [`crate::replay::Replay`],
+/// Timeline, robots, scene, camera, status line, bar and x-ray. Needs the resources [`crate::replay::Replay`],
 /// [`crate::timeline::Playhead`], [`crate::scene::Quality`], [`crate::camera::CameraStart`], [`crate::bar::Focus`],
 /// [`crate::bar::Panels`] and [`crate::lang::Lang`].
 pub struct ViewerPlugins;
@@ -25,5 +27,8 @@ impl PluginGroup for ViewerPlugins {
             .add(CameraPlugin)
             .add(HudPlugin)
             .add(BarPlugin)
+            .add(XrayPlugin)
+            .add(XrayLookPlugin)
+            .add(InspectorPlugin)
     }
 }

@@ -97,10 +97,19 @@ impl Episode {
     /// # Errors
     /// [`StoreError::NoColumn`] when the stream does not have it; [`StoreError::Io`], [`StoreError::Damaged`].
     pub fn series(&self, entry: &StreamEntry, quantity: &str) -> Result<Series, StoreError> {
+        self.series_of(entry, quantity, |_| true)
+    }
+
+    /// As [`Self::series`], but only of the elements that are wanted: the others are not read from the file.
+    ///
+    /// # Errors
+    /// As [`Self::series`]; a quantity without a wanted element counts as absent.
+    pub fn series_of(&self, entry: &StreamEntry, quantity: &str, wanted: impl Fn(&str) -> bool) -> Result<Series, StoreError> {
         let path = self.parquet(entry)?;
         let schema = open_parquet(&path)?.schema().clone();
         let meta = |index: usize, key: &str| schema.field(index).metadata().get(key).map(String::as_str);
-        let picked: Vec<usize> = (0..schema.fields().len()).filter(|i| meta(*i, META_QUANTITY) == Some(quantity)).collect();
+        let fits = |index: &usize| meta(*index, META_QUANTITY) == Some(quantity) && wanted(meta(*index, META_ELEMENT).unwrap_or_default());
+        let picked: Vec<usize> = (0..schema.fields().len()).filter(fits).collect();
         if picked.is_empty() {
             let known = entry.quantities.iter().map(|q| q.name.clone()).collect();
             return Err(StoreError::NoColumn { path, what: "quantity", name: quantity.to_owned(), known });

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sanqu_robot::{DriveTable, RobotError, RobotModel};
+use sanqu_robot::{DriveTable, Drivetrain, RobotError, RobotModel};
 
 use super::Source;
 use crate::ReplayError;
@@ -17,6 +17,8 @@ pub(super) struct Description {
     pub(super) model: RobotModel,
     pub(super) stand: Vec<f64>,
     pub(super) looks: Arc<Looks>,
+    /// The drives; none where there is no table, or (with a warning) one that does not fit the robot.
+    pub(super) drives: Option<(DriveTable, Drivetrain)>,
 }
 
 /// The description that the options name for the robot or its model; else the store's snapshot, else (with a warning) the
@@ -61,6 +63,14 @@ fn read(source: &Source<'_>, urdf: &Path, known: &mut KnownLooks, warnings: &mut
             vec![0.0; model.joints().len()]
         }
     };
+    let drives = match Drivetrain::new(&table, &model) {
+        _ if table.drives().is_empty() => None,
+        Ok(train) => Some((table, train)),
+        Err(error) => {
+            warnings.push(format!("{robot}: its drives cannot be shown: {error}"));
+            None
+        }
+    };
     let looks = match known.get(urdf) {
         Some(looks) => Arc::clone(looks),
         None => {
@@ -71,7 +81,7 @@ fn read(source: &Source<'_>, urdf: &Path, known: &mut KnownLooks, warnings: &mut
             looks
         }
     };
-    Ok(Description { model, stand, looks })
+    Ok(Description { model, stand, looks, drives })
 }
 
 /// Mesh files that are not beside their description are looked for in the folders that the options name, then with the

@@ -1,6 +1,7 @@
 //! From episodes on disk to a [`Replay`].
 
 mod describe;
+mod drives;
 mod field;
 mod lanes;
 mod marks;
@@ -13,11 +14,13 @@ use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
 use sanqu_store::{Episode, Store};
 
 use self::describe::KnownLooks;
+pub(crate) use self::drives::telemetry;
 use crate::ReplayError;
 use crate::lane::Lane;
 use crate::replay::{Replay, RobotRecord};
 use crate::timeline::nanoseconds;
 use crate::track::{Instants, Track};
+use crate::xray::RobotDrives;
 
 /// How far apart two recordings at the same station are shown, m.
 const SAME_STATION_STEP_M: f64 = 1.4;
@@ -189,6 +192,7 @@ fn robot(
         name,
         station: manifest.station.clone(),
         episode: manifest.episode.to_string(),
+        drives: description.drives.map(|(table, train)| RobotDrives::of_episode(table, train, source.episode.clone(), entry.robot.clone())),
         model: description.model,
         looks: description.looks,
         track,

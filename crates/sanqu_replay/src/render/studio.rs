@@ -71,6 +71,7 @@ impl Studio {
             .insert_resource(options.view.lang)
             .insert_resource(options.quality)
             .insert_resource(Playhead { playing: false, ..playhead })
+            .insert_resource(options.view.xray)
             .insert_resource(replay)
             .add_plugins(ViewerPlugins);
         app.finish();

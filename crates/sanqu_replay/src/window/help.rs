@@ -23,6 +23,8 @@ I                   hold the last row, or go straight to the next
 Home End            start, end
 R                   next robot in the timeline
 1 2 3 4 5           overview, robot 1, robot 2, front, top
+X Tab Esc           x-ray: list of joints (or click one), next, leave
+T                   as slow as shows what turns, or speed 1
 drag, right drag    turn, move; wheel: near, far
 drag on timeline    go there
 ? F1                this page";
@@ -39,6 +41,8 @@ I                    保持上一行，或插值
 Home End            开头 / 结尾
 R                    时间轴上的下一台机器人
 1 2 3 4 5           全景 / 机器人 1 / 机器人 2 / 正面 / 俯视
+X Tab Esc           透视：关节列表（或点击关节）/ 下一个 / 退出
+T                    慢到能看清转动 / 原速
 拖动，右键拖动      转动，平移；滚轮：远近
 在时间轴上拖动      定位
 ? F1                 本页";

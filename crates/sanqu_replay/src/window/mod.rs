@@ -16,6 +16,7 @@ use bevy::window::{Window, WindowPlugin, WindowResolution};
 use crate::ReplayError;
 use crate::bar::{Panels, ScrubPlugin};
 use crate::camera::CameraStart;
+use crate::inspector::PickingPlugin;
 use crate::render::{find_adapter, settings};
 use crate::replay::Replay;
 use crate::scene::Quality;
@@ -59,8 +60,9 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>)
         .insert_resource(view.lang)
         .insert_resource(quality)
         .insert_resource(playhead)
+        .insert_resource(view.xray)
         .insert_resource(replay)
-        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin))
+        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin))
         .run();
     match exit {
         AppExit::Success => Ok(()),

@@ -12,7 +12,7 @@ const TURN_RAD_PER_PX: f32 = 0.006;
 const PAN_PER_PX: f32 = 0.0012;
 const ZOOM_PER_LINE: f32 = 0.12;
 const PIXELS_PER_LINE: f32 = 40.0;
-const DISTANCE_RANGE_M: (f32, f32) = (0.4, 150.0);
+const DISTANCE_RANGE_M: (f32, f32) = (0.08, 150.0);
 const ELEVATION_MIN_RAD: f32 = -0.05;
 
 /// The mouse: drag turns, drag with the right button moves, the wheel goes near and far.

@@ -9,8 +9,10 @@
     reason = "a test stops at what it does not expect, says what it skips, and rounds to pixels"
 )]
 
+mod drives;
 mod golden;
 mod loading;
 mod picture;
 mod playback;
 mod synthetic;
+mod xray;

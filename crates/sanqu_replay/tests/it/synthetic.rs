@@ -146,6 +146,7 @@ pub(crate) fn replay() -> Replay {
             looks: Arc::new(Looks::new(&model, &rest, &MeshSearch::default(), &mut Vec::new())),
             model,
             track,
+            drives: None,
             base: None,
             world_from_station: world_from_station(place.station),
             shift_ns: 0,

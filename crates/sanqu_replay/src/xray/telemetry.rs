@@ -1,0 +1,73 @@
+//! What was recorded of a drive: its motors' stream and its joints' stream.
+
+use sanqu_model::Id;
+use sanqu_robot::{DriveTable, Drivetrain, RobotModel};
+use sanqu_store::Episode;
+
+use super::log::Log;
+use crate::ReplayError;
+use crate::load::telemetry;
+
+/// Motors and joints of one drive over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Telemetry {
+    /// The motors; none where they were not recorded.
+    pub motor: Option<Log>,
+    /// The joints; none where they were not recorded.
+    pub joint: Option<Log>,
+    /// Whether recorded motor torques are the rotor's own, before the reducer.
+    pub rotor_torque: bool,
+}
+
+/// The drives of a robot, and where what was recorded of them is.
+#[derive(Debug)]
+pub struct RobotDrives {
+    /// What each drive is.
+    pub table: DriveTable,
+    /// How they move.
+    pub train: Drivetrain,
+    recorded: Recorded,
+}
+
+#[derive(Debug)]
+enum Recorded {
+    /// Read when a joint is picked, and only what concerns it.
+    Episode(Box<(Episode, Id)>),
+    Memory(Box<Telemetry>),
+}
+
+impl RobotDrives {
+    /// Drives whose telemetry is read from an episode when it is needed.
+    pub fn of_episode(table: DriveTable, train: Drivetrain, episode: Episode, robot: Id) -> Self {
+        Self { table, train, recorded: Recorded::Episode(Box::new((episode, robot))) }
+    }
+
+    /// Drives whose telemetry is at hand, for all motors and joints.
+    pub fn with_telemetry(table: DriveTable, train: Drivetrain, telemetry: Telemetry) -> Self {
+        Self { table, train, recorded: Recorded::Memory(Box::new(telemetry)) }
+    }
+
+    /// What was recorded of these drives (indices in the table) and of the joints that they move, in their order.
+    ///
+    /// # Errors
+    /// [`ReplayError::Store`] when files cannot be read.
+    pub fn telemetry(&self, drives: &[usize]) -> Result<Telemetry, ReplayError> {
+        let picked = || drives.iter().filter_map(|drive| self.table.drives().get(*drive));
+        let motors: Vec<String> = picked().map(|drive| drive.motor.clone()).collect();
+        let joints: Vec<String> = picked().next().map(|drive| drive.joints.clone()).unwrap_or_default();
+        match &self.recorded {
+            Recorded::Memory(all) => Ok(Telemetry {
+                motor: all.motor.as_ref().and_then(|log| log.pick(&motors)),
+                joint: all.joint.as_ref().and_then(|log| log.pick(&joints)),
+                rotor_torque: all.rotor_torque,
+            }),
+            Recorded::Episode(recording) => telemetry(&recording.0, &recording.1, &motors, &joints),
+        }
+    }
+
+    /// Indices of the drives that move a joint of the model, in the table's order.
+    pub fn of_joint(&self, model: &RobotModel, joint: usize) -> Vec<usize> {
+        let Some(joint) = model.joints().get(joint) else { return Vec::new() };
+        self.table.drives().iter().enumerate().filter(|(_, drive)| drive.moves(&joint.name)).map(|(index, _)| index).collect()
+    }
+}
