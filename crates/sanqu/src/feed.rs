@@ -1,22 +1,22 @@
 //! A recorded episode back onto the bus: `sanqu sim --from`.
 //!
-//! Samples are sent at the pace at which they were captured. Their capture times are moved by one constant, so that the
-//! first of them is now: a recorder that listens cuts episodes by capture time, and its clock runs today. Every stream
-//! says in its facts which episode it is from, by how much it was moved, and how many rows the recording had lost: rows are
-//! numbered afresh, so that a new recording of them cannot see those gaps.
+//! Samples are sent at the pace at which they were captured, on the field timeline of the recording: robots whose clocks
+//! were wrong stay together. The times are moved by one constant, so that the first of them is now: a recorder that listens
+//! cuts episodes by time, and its clock runs today. Every stream says in its facts which episode it is from, by how much it
+//! was moved, and how many rows the recording had lost: rows are numbered afresh, so that a new recording of them cannot
+//! see those gaps.
 
 use std::iter::Peekable;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, RecordBatch, UInt64Array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 use sanqu_ingest::RobotPublisher;
-use sanqu_model::{Id, Quantity, RUN, StreamDescription, StreamEntry, T, VIDEO_DATA, VIDEO_KEYFRAME, now_ns};
+use sanqu_model::{Id, Quantity, RUN, SEQ, StreamDescription, StreamEntry, T, VIDEO_DATA, VIDEO_KEYFRAME, now_ns};
 use sanqu_sim::{EpisodeFeed, FeedItem};
 use sanqu_store::Episode;
 use sanqu_store::mp4::Mp4Reader;
@@ -42,7 +42,8 @@ type Items = Box<dyn Iterator<Item = Result<FeedItem>> + Send>;
 pub(crate) async fn run(what: &Path, store: &Path, router: &Router, stop: watch::Receiver<bool>) -> Result<Outcome> {
     let episode = find_episode(what, store)?;
     let manifest = episode.manifest();
-    let first_t_ns = manifest.streams.iter().filter_map(|entry| entry.first_t_ns).min();
+    let firsts = manifest.streams.iter().map(|entry| first_field_ns(&episode, entry)).collect::<Result<Vec<_>>>()?;
+    let first_t_ns = firsts.into_iter().flatten().min();
     let first_t_ns = first_t_ns.with_context(|| format!("episode {} has no rows to publish", manifest.episode))?;
     let shift_ns = now_ns() + LEAD_NS - first_t_ns;
     say(&format!("publishing episode {} on {}; capture times moved by {shift_ns} ns", manifest.episode, router.endpoint));
@@ -89,6 +90,8 @@ fn lost(entry: &StreamEntry) -> String {
 
 fn describe(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> StreamDescription {
     let mut facts = entry.facts.clone();
+    // What was uncertain about the recorded clock says nothing about the times that are sent now.
+    facts.remove("timeline");
     facts.insert("published_from".to_owned(), episode.manifest().episode.to_string());
     facts.insert("capture_times_moved_by_ns".to_owned(), shift_ns.to_string());
     if is_incomplete(entry) {
@@ -104,23 +107,38 @@ fn describe(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> StreamDesc
     }
 }
 
+/// The time of a stream's first row on the field timeline.
+fn first_field_ns(episode: &Episode, entry: &StreamEntry) -> Result<Option<i64>> {
+    let first = episode.read(entry, Some(&[T, SEQ, RUN]))?.next().transpose()?;
+    let times = first.map(|batch| episode.field_times(entry, &batch)).transpose()?;
+    Ok(times.and_then(|times| times.first().copied()))
+}
+
 /// The payloads of one stream in file order.
 fn stream(episode: &Episode, entry: &StreamEntry, shift_ns: i64) -> Result<Items> {
     let path = episode.file(entry, "parquet").with_context(|| format!("stream {} has no Parquet file", entry.stream))?;
     let batches = episode.read(entry, None)?;
     let description = Arc::new(describe(episode, entry, shift_ns));
+    let (source, of) = (episode.clone(), entry.clone());
+    let moved = move |batch: &RecordBatch| -> Result<Vec<i64>> {
+        Ok(source.field_times(&of, batch)?.iter().map(|field_ns| field_ns.saturating_add(shift_ns)).collect())
+    };
     if let Some(video) = episode.file(entry, "mp4") {
         let mut frames = Frames { reader: Mp4Reader::open(&video)?, next: 0 };
-        let items = batches.map(move |batch| video_items(&batch?, &path, &mut frames, &description, shift_ns));
+        let items = batches.map(move |batch| {
+            let batch = batch?;
+            video_items(&batch, &path, &mut frames, &description, &moved(&batch)?)
+        });
         return Ok(flatten(items));
     }
     let kind = entry.stream.kind();
     let items = batches.map(move |batch| {
         let batch = batch?;
+        let t_ns = moved(&batch)?;
         if kind.is_picture() || description.quantities.is_empty() {
-            verbatim_items(&batch, &path, &description, shift_ns)
+            verbatim_items(&batch, &path, &description, &t_ns)
         } else {
-            row_items(&batch, &path, &description, shift_ns)
+            row_items(&batch, &path, &description, &t_ns)
         }
     });
     Ok(flatten(items))
@@ -143,27 +161,25 @@ fn video_items(
     path: &Path,
     frames: &mut Frames,
     description: &StreamDescription,
-    shift_ns: i64,
+    t_ns: &[i64],
 ) -> Result<Vec<FeedItem>> {
     let keyframes = column(batch, path, VIDEO_KEYFRAME)?
         .as_boolean_opt()
         .with_context(|| format!("{}: column keyframe is not boolean", path.display()))?
         .clone();
-    times(batch, path)?
-        .iter()
+    t_ns.iter()
         .enumerate()
         .map(|(row, t_ns)| {
             let payload = frames.reader.frame(frames.next)?;
             frames.next += 1;
-            Ok(item(description, 1, t_ns + shift_ns, keyframes.value(row), payload))
+            Ok(item(description, 1, *t_ns, keyframes.value(row), payload))
         })
         .collect()
 }
 
-fn verbatim_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, shift_ns: i64) -> Result<Vec<FeedItem>> {
+fn verbatim_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, t_ns: &[i64]) -> Result<Vec<FeedItem>> {
     let data = column(batch, path, VIDEO_DATA)?;
-    times(batch, path)?
-        .iter()
+    t_ns.iter()
         .enumerate()
         .map(|(row, t_ns)| {
             let bytes = data
@@ -171,13 +187,12 @@ fn verbatim_items(batch: &RecordBatch, path: &Path, description: &StreamDescript
                 .map(|data| data.value(row))
                 .or_else(|| data.as_string_opt::<i32>().map(|data| data.value(row).as_bytes()));
             let bytes = bytes.with_context(|| format!("{}: column data has type {}", path.display(), data.data_type()))?;
-            Ok(item(description, 1, t_ns + shift_ns, true, bytes.to_vec()))
+            Ok(item(description, 1, *t_ns, true, bytes.to_vec()))
         })
         .collect()
 }
 
-fn row_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, shift_ns: i64) -> Result<Vec<FeedItem>> {
-    let t_ns = times(batch, path)?;
+fn row_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, t_ns: &[i64]) -> Result<Vec<FeedItem>> {
     let runs = column(batch, path, RUN)?;
     let runs = runs
         .as_primitive_opt::<arrow_array::types::UInt32Type>()
@@ -188,9 +203,12 @@ fn row_items(batch: &RecordBatch, path: &Path, description: &StreamDescription, 
     while first < t_ns.len() {
         let belongs = |row: usize| (0..PAYLOAD_NS).contains(&(t_ns[row] - t_ns[first])) && runs.value(row) == runs.value(first);
         let rows = (first..t_ns.len()).take_while(|row| belongs(*row)).count();
-        let moved: Vec<i64> = t_ns[first..first + rows].iter().map(|t_ns| t_ns + shift_ns).collect();
-        let payload = sanqu_wire::encode_rows(description, &moved, columns.iter().map(|column| column.slice(first, rows)).collect())?;
-        items.push(item(description, u32::try_from(rows)?, moved[0], false, payload));
+        let payload = sanqu_wire::encode_rows(
+            description,
+            &t_ns[first..first + rows],
+            columns.iter().map(|column| column.slice(first, rows)).collect(),
+        )?;
+        items.push(item(description, u32::try_from(rows)?, t_ns[first], false, payload));
         first += rows;
     }
     Ok(items)
@@ -229,15 +247,6 @@ fn column<'a>(batch: &'a RecordBatch, path: &Path, name: &str) -> Result<&'a Arr
     batch.column_by_name(name).with_context(|| format!("{}: no column {name}", path.display()))
 }
 
-fn times(batch: &RecordBatch, path: &Path) -> Result<Vec<i64>> {
-    let t = column(batch, path, T)?;
-    let t = t
-        .as_primitive_opt::<TimestampNanosecondType>()
-        .with_context(|| format!("{}: column t has type {}", path.display(), t.data_type()))?;
-    ensure!(t.null_count() == 0, "{}: column t has nulls", path.display());
-    Ok(t.values().to_vec())
-}
-
 /// All streams in order of due time; each stream keeps its own order.
 fn merge(streams: Vec<Items>) -> Items {
     let mut streams: Vec<Peekable<Items>> = streams.into_iter().map(Iterator::peekable).collect();
@@ -247,4 +256,58 @@ fn merge(streams: Vec<Items>) -> Items {
         let next = streams.iter_mut().enumerate().filter_map(|(index, stream)| Some((due(stream)?, index))).min()?.1;
         streams[next].next()
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use sanqu_model::{ClockOffset, canonical_json};
+    use sanqu_wire::RowsReader;
+
+    use super::*;
+
+    /// The committed episode, as if the clock of 夸父 had been five minutes ahead, and right again from sequence 60 on.
+    fn wrong(golden: &Episode, dir: &Path) -> Episode {
+        for file in std::fs::read_dir(golden.dir()).unwrap() {
+            let path = file.unwrap().path();
+            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+        }
+        let mut manifest = golden.manifest().clone();
+        let offset = |from_seq, offset_ns| ClockOffset { run: 0, from_seq, offset_ns, uncertainty_ns: Some(0) };
+        for stream in manifest.streams.iter_mut().filter(|stream| stream.robot.as_str() == "kuavo-01") {
+            stream.timeline = vec![offset(0, -300_000_000_000), offset(60, 0)];
+            stream.facts.insert("timeline".to_owned(), "unverified".to_owned());
+        }
+        std::fs::write(dir.join("manifest.json"), canonical_json(&manifest).unwrap()).unwrap();
+        Episode::open(dir).unwrap()
+    }
+
+    #[test]
+    fn rows_are_sent_as_the_field_timeline_has_them() {
+        const SHIFT_NS: i64 = 1000;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings/golden/v1/store");
+        let golden = sanqu_store::Store::open(&root).unwrap().find("last").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let wrong = wrong(&golden, folder.path());
+        for (plain, moved) in golden.manifest().streams.iter().zip(&wrong.manifest().streams) {
+            let is_moved = moved.robot.as_str() == "kuavo-01";
+            let at = |seq: u64| if is_moved && seq < 60 { -300_000_000_000 } else { 0 };
+            assert_eq!(first_field_ns(&wrong, moved).unwrap(), plain.first_t_ns.map(|t_ns| t_ns + at(0)));
+            assert!(!describe(&wrong, moved, 0).facts.contains_key("timeline"));
+            let times = |episode: &Episode, entry: &StreamEntry| -> Vec<i64> {
+                let mut reader = RowsReader::default();
+                let items = stream(episode, entry, SHIFT_NS).unwrap().map(Result::unwrap);
+                let rows = items.flat_map(|item| match entry.quantities.is_empty() {
+                    true => vec![item.capture_ns],
+                    false => {
+                        let times: Vec<i64> = reader.read(&item.payload).unwrap().t_ns().collect();
+                        assert_eq!((times[0], times.len()), (item.capture_ns, item.rows as usize));
+                        times
+                    }
+                });
+                rows.collect()
+            };
+            let expect: Vec<i64> = (0..).zip(times(&golden, plain)).map(|(seq, t_ns)| t_ns + at(seq)).collect();
+            assert_eq!(times(&wrong, moved), expect, "{}/{}", moved.robot, moved.stream);
+        }
+    }
 }

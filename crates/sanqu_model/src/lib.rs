@@ -22,7 +22,7 @@ pub use id::{EpisodeId, Id};
 pub use json::canonical_json;
 pub use key::{STREAM_NAME_BYTES_MAX, StreamKey, StreamKind, StreamName, control_key, recorder_key};
 pub use loss::{DetectedBy, LossCause, LossRow, LossTotals};
-pub use manifest::{ClockStats, FORMAT_VERSION, FileEntry, Manifest, RobotEntry, StreamEntry};
+pub use manifest::{ClockOffset, ClockStats, FORMAT_VERSION, FileEntry, Manifest, RobotEntry, StreamEntry};
 pub use ranges::SeqRanges;
 pub use schema::{Quantity, StreamDescription, ValueType};
 pub use time::{date_in_zone, display_local, now_ns};

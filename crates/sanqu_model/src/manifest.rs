@@ -129,7 +129,7 @@ pub struct StreamEntry {
     /// Rows in the file.
     #[serde(with = "text")]
     pub rows: u64,
-    /// Rows within `start_ns..stop_ns`.
+    /// Rows within `start_ns..stop_ns` on the field timeline.
     #[serde(with = "text")]
     pub rows_in_episode: u64,
     /// Capture time of the first row in file order; none without rows.
@@ -155,11 +155,50 @@ pub struct StreamEntry {
     pub duplicates: u64,
     /// The clock of the capture times.
     pub clock: ClockStats,
+    /// Where the capture clock was wrong, and by how much, sorted by run and row; empty when it never was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<ClockOffset>,
     /// The stream's files: Parquet, and MP4 for video.
     pub files: Vec<FileEntry>,
     /// The stream's own facts from its description: `width`, `height`, `evidence`, conversions, ….
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
+}
+
+impl StreamEntry {
+    /// The time of a row on the field timeline, ns: its capture time, moved by what the robot's clock was wrong there. Cuts,
+    /// cursors, exports and replays compare rows of all streams by it; the files keep the capture times.
+    pub fn field_ns(&self, run: u32, seq: u64, t_ns: i64) -> i64 {
+        let behind = self.timeline.partition_point(|offset| (offset.run, offset.from_seq) <= (run, seq));
+        let last = behind.checked_sub(1).and_then(|at| self.timeline.get(at)).filter(|offset| offset.run == run);
+        last.map_or(t_ns, |offset| t_ns.saturating_add(offset.offset_ns))
+    }
+}
+
+/// How far the capture clock was from the recorder's, from one row on to the next offset of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockOffset {
+    /// The run.
+    pub run: u32,
+    /// The first row.
+    #[serde(with = "text")]
+    pub from_seq: u64,
+    /// What is added to capture times, ns; 0 from where the clock was right again.
+    #[serde(with = "text")]
+    pub offset_ns: i64,
+    /// How far off the offset may be, ns, by what the delays of the robot's rows spread; what even the fastest row took is
+    /// not in it. None where the clock could not be related to the recorder's: `offset_ns` is 0 then, capture times are
+    /// taken as they are, and the stream's fact `timeline` says why.
+    #[serde(with = "text::option")]
+    pub uncertainty_ns: Option<i64>,
+}
+
+impl ClockOffset {
+    /// Whether the clock could be related to the recorder's.
+    pub fn is_known(&self) -> bool {
+        self.uncertainty_ns.is_some()
+    }
 }
 
 /// How a stream's clock sat against the recorder's.
@@ -179,6 +218,32 @@ pub struct ClockStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_moved_from_where_the_clock_was_wrong() {
+        let offset = |run, from_seq, offset_ns| ClockOffset { run, from_seq, offset_ns, uncertainty_ns: None };
+        let check = |timeline: &[ClockOffset], row: (u32, u64), expect: i64| {
+            let entry = StreamEntry { timeline: timeline.to_vec(), ..entry() };
+            assert_eq!(entry.field_ns(row.0, row.1, 1000), expect, "{timeline:?} {row:?}");
+        };
+        check(&[], (0, 5), 1000);
+        let timeline = [offset(0, 10, 300), offset(0, 20, 0), offset(2, 0, i64::MAX)];
+        check(&timeline, (0, 9), 1000);
+        check(&timeline, (0, 10), 1300);
+        check(&timeline, (0, 20), 1000);
+        check(&timeline, (1, 15), 1000);
+        check(&timeline, (2, 0), i64::MAX);
+    }
+
+    fn entry() -> StreamEntry {
+        let text = r#"{"robot":"a","stream":"joint","encoding":"","declared":true,"quantities":[],"nominal_rate_hz":0.0,"rows":"0",
+            "rows_in_episode":"0","first_t_ns":null,"last_t_ns":null,"rate_hz":0.0,"boots":[],"expected":null,"received":"0",
+            "lost":LOST,"duplicates":"0","clock":{"id":0,"offset_ns":"0","jitter_ns":"0"},"files":[]}"#;
+        let lost = crate::canonical_json(&LossTotals::default()).unwrap();
+        let entry: StreamEntry = serde_json::from_str(&text.replace("LOST", &lost)).unwrap();
+        assert!(!crate::canonical_json(&entry).unwrap().contains("timeline"), "a right clock is not mentioned");
+        entry
+    }
 
     #[test]
     fn big_integers_survive_json_as_text() {

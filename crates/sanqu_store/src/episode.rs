@@ -6,11 +6,11 @@ use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sanqu_model::{Id, Manifest, StreamEntry, T};
+use sanqu_model::{Id, Manifest, RUN, SEQ, StreamEntry, T};
 
 use crate::decision::DECISIONS_FILE;
 use crate::disk::Disk;
@@ -92,7 +92,7 @@ impl Episode {
         Ok(Schema::clone(open_parquet(&path)?.schema()))
     }
 
-    /// A quantity of a stream as f64, all rows.
+    /// A quantity of a stream as f64, all rows, with their times on the field timeline.
     ///
     /// # Errors
     /// [`StoreError::NoColumn`] when the stream does not have it; [`StoreError::Io`], [`StoreError::Damaged`].
@@ -115,13 +115,26 @@ impl Episode {
             return Err(StoreError::NoColumn { path, what: "quantity", name: quantity.to_owned(), known });
         }
         let names = picked.iter().map(|i| meta(*i, META_ELEMENT).unwrap_or_default().to_owned()).collect();
-        let mut columns = vec![T];
+        // Where the clock was always right, capture times are the timeline.
+        let mut columns = if entry.timeline.is_empty() { vec![T] } else { vec![T, SEQ, RUN] };
         columns.extend(picked.iter().map(|i| schema.field(*i).name().as_str()));
         let mut series = Series { names, ..Series::default() };
         for batch in read_parquet(&path, Some(&columns))? {
-            append_rows(&mut series, &batch?).map_err(|reason| StoreError::damaged(&path, reason))?;
+            append_rows(&mut series, entry, &batch?).map_err(|reason| StoreError::damaged(&path, reason))?;
         }
         Ok(series)
+    }
+
+    /// The times of rows of a stream on the field timeline, ns: capture times, moved where the robot's clock was wrong
+    /// ([`StreamEntry::field_ns`]). Everything that compares times of several streams compares these.
+    ///
+    /// * `batch`: rows that [`Episode::read`] gave, with columns `t`, `seq` and `run`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when one of the columns is missing or of another type.
+    pub fn field_times(&self, entry: &StreamEntry, batch: &RecordBatch) -> Result<Vec<i64>, StoreError> {
+        let path = self.parquet(entry)?;
+        field_times(entry, batch).map_err(|reason| StoreError::damaged(&path, reason))
     }
 
     /// What was decided about the episode, oldest first.
@@ -169,6 +182,13 @@ pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, StoreError> {
             return Err(StoreError::damaged(path, format!("{:?} is no name of a file in the folder", file.name)));
         }
     }
+    for stream in &manifest.streams {
+        // They are searched by halves.
+        if !stream.timeline.is_sorted_by(|a, b| (a.run, a.from_seq) < (b.run, b.from_seq)) {
+            let reason = format!("stream {}/{}: its timeline is not sorted by run and row", stream.robot, stream.stream);
+            return Err(StoreError::damaged(path, reason));
+        }
+    }
     Ok(manifest)
 }
 
@@ -198,17 +218,15 @@ pub(crate) fn read_parquet(
     Ok(reader.map(move |batch| batch.map_err(|e| StoreError::damaged(&path, e))))
 }
 
-fn append_rows(series: &mut Series, batch: &RecordBatch) -> Result<(), String> {
-    let t = batch.column_by_name(T).ok_or("no column t")?;
-    let t = t.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(|| format!("column t has type {}", t.data_type()))?;
-    series.t_ns.extend_from_slice(t.values());
+fn append_rows(series: &mut Series, entry: &StreamEntry, batch: &RecordBatch) -> Result<(), String> {
+    series.t_ns.extend(field_times(entry, batch)?);
     // File order may put `t` anywhere; the values keep theirs.
     let columns: Vec<Vec<f64>> = batch
         .schema_ref()
         .fields()
         .iter()
         .zip(batch.columns())
-        .filter(|(field, _)| field.name() != T)
+        .filter(|(field, _)| ![T, SEQ, RUN].contains(&field.name().as_str()))
         .map(|(field, column)| to_f64(column).ok_or_else(|| format!("column {} has type {}", field.name(), field.data_type())))
         .collect::<Result<_, _>>()?;
     series.values.reserve(batch.num_rows() * columns.len());
@@ -216,6 +234,22 @@ fn append_rows(series: &mut Series, batch: &RecordBatch) -> Result<(), String> {
         series.values.extend(columns.iter().map(|column| column[row]));
     }
     Ok(())
+}
+
+/// The times of a batch's rows on the field timeline, ns. The error is the column that is missing or of another type: it needs
+/// `t`, and `seq` and `run` for a stream whose clock was wrong.
+pub(crate) fn field_times(entry: &StreamEntry, batch: &RecordBatch) -> Result<Vec<i64>, String> {
+    fn column<'b, P: ArrowPrimitiveType>(batch: &'b RecordBatch, name: &str) -> Result<&'b [P::Native], String> {
+        let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
+        let values = column.as_primitive_opt::<P>().ok_or_else(|| format!("column {name} has type {}", column.data_type()))?;
+        Ok(values.values())
+    }
+    let t_ns = column::<TimestampNanosecondType>(batch, T)?;
+    if entry.timeline.is_empty() {
+        return Ok(t_ns.to_vec());
+    }
+    let (seq, run) = (column::<UInt64Type>(batch, SEQ)?, column::<UInt32Type>(batch, RUN)?);
+    Ok(t_ns.iter().zip(seq).zip(run).map(|((t_ns, seq), run)| entry.field_ns(*run, *seq, *t_ns)).collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a series is f64 by contract; the file keeps the exact integers")]

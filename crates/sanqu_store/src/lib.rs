@@ -34,7 +34,7 @@ pub use journal::{JournalSyncer, JournalWriter, ROS1_DEFINITION, ROS1_TYPE, SEGM
 pub use lock::StoreLock;
 pub use notes::EpisodeEvent;
 pub use repair::{Repaired, repair, repair_under};
-pub use seal::{SealProgress, SealStage, check_balance, seal};
+pub use seal::{IMPORTED, SealProgress, SealStage, check_balance, seal};
 pub use series::{Cursor, Sampled, Series};
 pub use store::{EpisodeState, Store};
 pub use verify::{Issue, Severity, VerifyReport, verify};

@@ -2,6 +2,7 @@
 
 mod account;
 mod aside;
+mod clock;
 mod columns;
 mod content;
 mod entry;
@@ -11,12 +12,14 @@ mod plan;
 mod side;
 mod stats;
 mod table;
+mod timeline;
 mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aside::Unparsed;
+use clock::Clock;
 use content::Form;
 pub use entry::check_balance;
 use film::Film;
@@ -25,6 +28,7 @@ use sanqu_model::{FORMAT_VERSION, FileEntry, LossRow, Manifest, StreamEntry, Str
 use stats::{ClockPair, Stats};
 use table::Digest;
 pub(crate) use table::write_whole;
+use timeline::{Followed, OnTimeline};
 
 use crate::disk::Disk;
 use crate::episode::{MANIFEST_FILE, read_manifest};
@@ -34,6 +38,9 @@ use crate::{Control, EpisodeStart, Store, StoreError, decision, files};
 
 /// `ended_by` of an episode whose journal was never closed.
 pub(crate) const RECOVERED: &str = "recovered";
+
+/// `ended_by` of an episode that was not recorded but imported. Its start and stop are capture times.
+pub const IMPORTED: &str = "import";
 
 /// Files in the unfinished folder while it is made: what is known of the journal's samples, and the order of one stream's.
 const INDEX_FILE: &str = "index.scratch";
@@ -189,6 +196,7 @@ struct Sealed {
     entry: StreamEntry,
     loss: Vec<LossRow>,
     pairs: Vec<ClockPair>,
+    clock: Clock,
     proof: (String, Proof),
 }
 
@@ -210,6 +218,10 @@ impl Sealing<'_> {
                 unparsed.keep(&topic, self.index, &entry, reason)?;
                 asides += 1;
             }
+        }
+        // An import knows no recorder: its bounds are capture times, and nothing is to be related to them.
+        if ended_by != IMPORTED {
+            self.lay_timeline(&mut sealed, stop_ns)?;
         }
         let mut proofs: Vec<(String, Proof)> = Vec::new();
         let mut ledger: Vec<LossRow> = sealed.iter().flat_map(|s| s.loss.iter().cloned()).collect();
@@ -240,6 +252,25 @@ impl Sealing<'_> {
             Unparsed::compare(path, asides)?;
         }
         self.manifest(stop_ns, ended_by, streams.into_iter().map(|(entry, _)| entry).collect(), unparsed.is_some())
+    }
+
+    /// Finds where clocks were wrong, once all streams are known, and measures the streams by it.
+    fn lay_timeline(&self, sealed: &mut [Sealed], stop_ns: i64) -> Result<(), StoreError> {
+        let all: Vec<Followed<'_>> =
+            sealed.iter().map(|Sealed { entry, clock, .. }| Followed { robot: &entry.robot, id: entry.clock.id, clock }).collect();
+        let laid: Vec<_> = all.iter().map(|of| timeline::lay(*of, &all)).collect();
+        for (Sealed { entry, proof, .. }, laid) in sealed.iter_mut().zip(laid) {
+            if let Some(doubts) = laid.doubts {
+                entry.facts.insert("timeline".to_owned(), doubts);
+            }
+            if !laid.offsets.is_empty() {
+                entry.timeline = laid.offsets;
+                let OnTimeline { within, ends_ns } =
+                    timeline::on_timeline(&(self.start.start_ns..stop_ns), entry, &self.dir.join(&proof.0))?;
+                (entry.rows_in_episode, entry.rate_hz) = (within, stats::rate_hz(entry.rows, ends_ns));
+            }
+        }
+        Ok(())
     }
 
     /// What came that is of no stream of this episode, with its topic, and why.
@@ -300,7 +331,7 @@ impl Sealing<'_> {
             }
         }
         plan.scratch.remove()?;
-        Ok(Sealed { entry, loss, pairs: stats.pairs, proof: (parquet, proof) })
+        Ok(Sealed { entry, loss, pairs: stats.pairs, clock: stats.clock, proof: (parquet, proof) })
     }
 
     fn manifest(&self, stop_ns: i64, ended_by: String, streams: Vec<StreamEntry>, has_unparsed: bool) -> Result<Manifest, StoreError> {

@@ -1,7 +1,8 @@
 /// One quantity of a stream over time, row-major: row `i` is `values[i * names.len()..][..names.len()]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    /// Capture times in file order, ns since the Unix epoch; a stream's clock may have stepped back.
+    /// Times on the field timeline in file order, ns since the Unix epoch: capture times, moved where the robot's clock was
+    /// wrong ([`StreamEntry::field_ns`](sanqu_model::StreamEntry::field_ns)). Small steps back may be left.
     pub t_ns: Vec<i64>,
     /// Element names in order, as the stream gave them (`l_knee_pitch_joint`).
     pub names: Vec<String>,
@@ -29,8 +30,8 @@ impl Series {
 
 /// Finds the row that was valid at an instant.
 ///
-/// A capture clock may step back, so the search runs over the running maximum of `t`: after a step back, rows follow in
-/// file order at the instant before the step until the clock has caught up.
+/// A capture clock may step back by less than a timeline notices, so the search runs over the running maximum of the times:
+/// after a step back, rows follow in file order at the instant before the step until the clock has caught up.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     series: &'a Series,

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_array::Array;
@@ -9,7 +10,7 @@ use sanqu_model::{FileEntry, LossCause, LossTotals, Manifest, RUN, SEQ, StreamEn
 
 use crate::decision::DECISIONS_FILE;
 use crate::derived::DERIVED_FOLDER;
-use crate::episode::{MANIFEST_FILE, read_parquet};
+use crate::episode::{MANIFEST_FILE, field_times, read_parquet};
 use crate::error::IoContext;
 use crate::mp4::Mp4Reader;
 use crate::seal::{BYTES, KEYFRAME, OFFSET, PTS_NS, check_balance};
@@ -189,11 +190,15 @@ fn verify_stream(episode: &Episode, stream: &StreamEntry, report: &mut VerifyRep
     let Some(parquet) = episode.file(stream, "parquet") else {
         return report.add(Severity::Damage, &manifest_path, Some(stream), "the stream has no Parquet file");
     };
-    match count_rows(&parquet) {
-        Ok(rows) => {
+    match count_rows(&parquet, stream, &(episode.manifest().start_ns..episode.manifest().stop_ns)) {
+        Ok((rows, within)) => {
             report.rows += rows;
             if rows != stream.rows {
                 report.add(Severity::Damage, &parquet, Some(stream), format!("{rows} rows, the manifest says {}", stream.rows));
+            }
+            if within != stream.rows_in_episode {
+                let detail = format!("{within} rows between start and stop, the manifest says {}", stream.rows_in_episode);
+                report.add(Severity::Damage, &manifest_path, Some(stream), detail);
             }
         }
         Err(error) => report.damage(&parquet, Some(stream), &error),
@@ -208,9 +213,10 @@ fn verify_stream(episode: &Episode, stream: &StreamEntry, report: &mut VerifyRep
     }
 }
 
-/// Reads all columns of all rows; sequences must rise within a run and runs must rise.
-fn count_rows(path: &Path) -> Result<u64, StoreError> {
-    let (mut rows, mut last): (u64, Option<(u32, u64)>) = (0, None);
+/// Reads all columns of all rows; sequences must rise within a run and runs must rise. Returns how many rows there are, and
+/// how many of them are within the episode.
+fn count_rows(path: &Path, stream: &StreamEntry, episode_ns: &Range<i64>) -> Result<(u64, u64), StoreError> {
+    let (mut rows, mut within, mut last): (u64, u64, Option<(u32, u64)>) = (0, 0, None);
     for batch in read_parquet(path, None)? {
         let batch = batch?;
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| StoreError::damaged(path, format!("no column {name}")));
@@ -225,8 +231,10 @@ fn count_rows(path: &Path) -> Result<u64, StoreError> {
             last = Some((*run, *seq));
             rows += 1;
         }
+        let times = field_times(stream, &batch).map_err(|reason| StoreError::damaged(path, reason))?;
+        within += times.iter().filter(|t_ns| episode_ns.contains(t_ns)).count() as u64;
     }
-    Ok(rows)
+    Ok((rows, within))
 }
 
 /// Film and frame table must agree frame by frame.

@@ -29,8 +29,10 @@ pub(crate) struct Sent {
     pub(crate) boot: u64,
     pub(crate) seq: u64,
     pub(crate) rows: u64,
-    /// Of the first row; the next are [`ROW_NS`] apart.
+    /// Of the first row, as the robot's clock said it; the next are [`ROW_NS`] apart.
     pub(crate) capture_ns: i64,
+    /// By how much the robot's clock was ahead.
+    pub(crate) wrong_ns: i64,
     /// By the test's clock, just before it was numbered.
     pub(crate) put_ns: i64,
 }
@@ -38,6 +40,11 @@ pub(crate) struct Sent {
 impl Sent {
     pub(crate) fn capture_ns(&self, seq: u64) -> i64 {
         self.capture_ns + i64::try_from(seq - self.seq).unwrap() * ROW_NS
+    }
+
+    /// When a row was captured in truth.
+    pub(crate) fn true_ns(&self, seq: u64) -> i64 {
+        self.capture_ns(seq) - self.wrong_ns
     }
 }
 
@@ -98,11 +105,16 @@ pub(crate) struct Talker {
 
 impl Talker {
     /// Joins the bus as `robot` and begins to send.
-    pub(crate) fn start(runtime: &Arc<Runtime>, endpoint: &str, (robot, boot): (&str, u64), log: &Log) -> Self {
+    pub(crate) fn start(runtime: &Arc<Runtime>, endpoint: &str, of: (&str, u64), log: &Log) -> Self {
+        Self::start_wrong(runtime, endpoint, of, (log, 0))
+    }
+
+    /// As [`start`](Self::start), with a clock that is ahead by so much from the beginning.
+    pub(crate) fn start_wrong(runtime: &Arc<Runtime>, endpoint: &str, (robot, boot): (&str, u64), (log, wrong_ns): (&Log, i64)) -> Self {
         let node = runtime.block_on(Node::client(endpoint)).unwrap();
         let (field, robot) = (id("desk"), id(robot));
         let publisher = runtime.block_on(RobotPublisher::declare(&node, &field, &robot, boot, descriptions())).unwrap();
-        let (ending, clock_step_ns) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicI64::new(0)));
+        let (ending, clock_step_ns) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicI64::new(wrong_ns)));
         let talk = talk(publisher, boot, log.clone(), Arc::clone(&ending), Arc::clone(&clock_step_ns));
         Self { task: Some(runtime.spawn(talk)), runtime: Arc::clone(runtime), ending, clock_step_ns, node }
     }
@@ -147,15 +159,16 @@ async fn talk(
             () = ending.notified() => return publisher,
             _ = ticks.tick() => {}
         }
-        let capture_ns = now_ns() + clock_step_ns.load(Ordering::Relaxed);
+        let wrong_ns = clock_step_ns.load(Ordering::Relaxed);
+        let capture_ns = now_ns() + wrong_ns;
         let payload = joint_payload(boot, seq, ROWS, capture_ns);
         // Logged first: a row that nobody has written down must not be recorded.
-        log.add(Sent { stream: JOINT, boot, seq, rows: ROWS.into(), capture_ns, put_ns: now_ns() });
+        log.add(Sent { stream: JOINT, boot, seq, rows: ROWS.into(), capture_ns, wrong_ns, put_ns: now_ns() });
         let numbered = publisher.put(&joint, ROWS, capture_ns, false, payload).await.unwrap();
         assert_eq!(numbered, seq);
         seq += u64::from(ROWS);
         if seq / u64::from(ROWS) % PICTURE_EVERY == 0 {
-            log.add(Sent { stream: CAMERA, boot, seq: pictures, rows: 1, capture_ns, put_ns: now_ns() });
+            log.add(Sent { stream: CAMERA, boot, seq: pictures, rows: 1, capture_ns, wrong_ns, put_ns: now_ns() });
             let numbered = publisher.put(&camera, 1, capture_ns, true, picture(boot, pictures)).await.unwrap();
             assert_eq!(numbered, pictures);
             pictures += 1;

@@ -18,6 +18,8 @@ pub(crate) struct Stream {
     pub(crate) entry: StreamEntry,
     /// By boot.
     pub(crate) received: BTreeMap<u64, SeqRanges>,
+    /// Of these, those that readers find between start and stop.
+    pub(crate) within: BTreeMap<u64, SeqRanges>,
     pub(crate) lost: BTreeMap<u64, SeqRanges>,
     /// Where the ledger leaves the end open, by boot.
     pub(crate) open_from: BTreeMap<u64, u64>,
@@ -70,7 +72,7 @@ fn account_for(manifest: &Manifest, stream: &Stream, sent: &[Sent]) {
             let row = seq..seq + 1;
             let (is_received, is_lost) = (received.contains(&row), lost.contains(&row) || open_from.is_some_and(|from| seq >= from));
             assert!(!(is_received && is_lost), "{name} boot {} row {seq} is received and in the ledger", sample.boot);
-            let in_episode = (manifest.start_ns..manifest.stop_ns).contains(&sample.capture_ns(seq));
+            let in_episode = (manifest.start_ns..manifest.stop_ns).contains(&sample.true_ns(seq));
             let behind = tail_unknown && received.end().max(lost.end()).is_none_or(|end| seq >= end);
             assert!(
                 !in_episode || is_received || is_lost || behind,
@@ -83,12 +85,39 @@ fn account_for(manifest: &Manifest, stream: &Stream, sent: &[Sent]) {
     }
 }
 
+/// The episode has the rows that were captured between start and stop, whatever the robot's clock said: exactly those, but
+/// for rows that are less than `near_ns` from an end.
+pub(crate) fn check_cut(checked: &Checked, log: &Log, near_ns: i64) {
+    let (start_ns, stop_ns) = (checked.manifest.start_ns, checked.manifest.stop_ns);
+    for (name, stream) in &checked.streams {
+        for sample in log.sent().iter().filter(|sample| sample.stream == name) {
+            let has = |rows: &BTreeMap<u64, SeqRanges>, seq: u64| rows.get(&sample.boot).is_some_and(|rows| rows.contains(&(seq..seq + 1)));
+            for seq in (sample.seq..sample.seq + sample.rows).filter(|seq| has(&stream.received, *seq)) {
+                let true_ns = sample.true_ns(seq);
+                let is_near = [start_ns, stop_ns].iter().any(|end_ns| (true_ns - end_ns).abs() < near_ns);
+                let is_within = has(&stream.within, seq);
+                assert!(
+                    is_near || is_within == (start_ns..stop_ns).contains(&true_ns),
+                    "{name} boot {} row {seq}, {} ms behind the start of {} ms, is within: {is_within}; {:#?} {:#?}",
+                    sample.boot,
+                    (true_ns - start_ns) / 1_000_000,
+                    (stop_ns - start_ns) / 1_000_000,
+                    stream.entry.timeline,
+                    stream.entry.facts
+                );
+            }
+        }
+    }
+}
+
 fn read(episode: &Episode, entry: &StreamEntry, sent: &[Sent]) -> Stream {
     let boots: Vec<u64> = entry.boots.iter().map(|boot| boot.parse().unwrap_or_default()).collect();
     let truth: BTreeMap<(u64, u64), &Sent> =
         sent.iter().filter(|sample| sample.stream == entry.stream.as_str()).map(|sample| ((sample.boot, sample.seq), sample)).collect();
     let mut received: BTreeMap<u64, SeqRanges> = BTreeMap::new();
+    let (mut within, span): (BTreeMap<u64, SeqRanges>, _) = (BTreeMap::new(), episode.manifest().start_ns..episode.manifest().stop_ns);
     for batch in episode.read(entry, None).unwrap().map(Result::unwrap) {
+        let field_ns = episode.field_times(entry, &batch).unwrap();
         for row in 0..batch.num_rows() {
             let (boot, seq) = (boots[number::<UInt32Type>(&batch, "run", row) as usize], number::<UInt64Type>(&batch, "seq", row));
             let (_, sample) = truth.range(..=(boot, seq)).next_back().expect("a row that was sent");
@@ -98,9 +127,13 @@ fn read(episode: &Episode, entry: &StreamEntry, sent: &[Sent]) -> Stream {
             let rows = received.entry(boot).or_default();
             assert!(!rows.contains(&(seq..seq + 1)), "row {seq} is there twice");
             rows.insert(&(seq..seq + 1));
+            if span.contains(&field_ns[row]) {
+                within.entry(boot).or_default().insert(&(seq..seq + 1));
+            }
         }
     }
-    let mut stream = Stream { entry: entry.clone(), received, lost: BTreeMap::new(), open_from: BTreeMap::new() };
+    assert_eq!(within.values().map(SeqRanges::count).sum::<u64>(), entry.rows_in_episode, "rows between start and stop");
+    let mut stream = Stream { entry: entry.clone(), received, within, lost: BTreeMap::new(), open_from: BTreeMap::new() };
     read_ledger(episode, &mut stream, &boots);
     stream
 }

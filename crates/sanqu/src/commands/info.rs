@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use sanqu_model::{FileEntry, Manifest, StreamEntry, display_local};
+use sanqu_model::{ClockOffset, FileEntry, Manifest, StreamEntry, display_local};
 use sanqu_store::{Episode, Store, StoreError};
 
 use crate::cli::Info;
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &Info) -> Result<Outcome> {
     } else {
         super::print(&head(manifest, episode.dir()))?;
         super::print(&streams_table(manifest))?;
+        for line in clock_lines(manifest) {
+            super::print(&line)?;
+        }
         for (key, value) in &manifest.facts {
             super::print(&format!("{key}: {value}"))?;
         }
@@ -112,6 +115,21 @@ fn head(manifest: &Manifest, dir: &Path) -> String {
         manifest.ended_by,
         manifest.recorder,
     )
+}
+
+/// What is added to capture times where a robot's clock was wrong, and what is not certain about it.
+fn clock_lines(manifest: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for stream in &manifest.streams {
+        let name = format!("clock of {}/{}", stream.robot, stream.stream);
+        for ClockOffset { run, from_seq, offset_ns, uncertainty_ns } in &stream.timeline {
+            let ms = |ns: i64| format!("{} ms", ns / 1_000_000);
+            let sure = uncertainty_ns.map_or("it cannot be related to the recorder's".to_owned(), |ns| format!("within {}", ms(ns)));
+            lines.push(format!("{name}: {} is added from row {from_seq} of run {run} on ({sure})", ms(*offset_ns)));
+        }
+        lines.extend(stream.facts.get("timeline").map(|doubts| format!("{name}: {doubts}")));
+    }
+    lines
 }
 
 /// Streams with rows, rates, accounts, bytes and hashes.

@@ -276,8 +276,8 @@ fn write_card(root: &Path, store: &Store, report: &LerobotReport) -> Result<(), 
          Exported by sanqu {} from field {}.\n\n```\n{report}```\n\n\
          `observation.state` is the position of every joint of the robot's joint stream, in rad. Hand and gripper positions are in it only\n\
          where that stream has them; none are made up.\n\n\
-         Columns beside LeRobot's own: `time.capture_ns` is the row's real capture time (ns since the Unix epoch), `time.<camera>_ns` that of\n\
-         each picture, `time.state_age_ns` how much older the joint sample is than the row, `source.<camera>_seq` the picture's number in the\n\
+         Columns beside LeRobot's own: `time.capture_ns` is the row's real capture time (ns since the Unix epoch; moved where a robot's\n\
+         clock was wrong), `time.<camera>_ns` that of each picture, `time.state_age_ns` how much older the joint sample is than the row, `source.<camera>_seq` the picture's number in the\n\
          recording. `meta/episodes` names the recorded episode of each row (`sanqu/episode`).\n",
         env!("CARGO_PKG_VERSION"),
         store.field(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{TimestampNanosecondType, UInt32Type, UInt64Type};
+use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use sanqu_model::{Id, RUN, RobotEntry, SEQ, StreamEntry, StreamKind, T, VIDEO_KEYFRAME};
 use sanqu_store::mp4::Mp4Reader;
@@ -146,7 +146,8 @@ impl<'a> SourceEpisode<'a> {
         let entry = self.entry(&stream)?;
         let mut frames = Vec::new();
         for batch in self.episode.read(entry, Some(&[T, SEQ, RUN, VIDEO_KEYFRAME]))? {
-            frames_of(&batch?, &mut frames)
+            let batch = batch?;
+            frames_of(&self.episode.field_times(entry, &batch)?, &batch, &mut frames)
                 .map_err(|column| self.refuse(&stream, format!("column {column:?} is missing or of another type")))?;
         }
         let video = Mp4Reader::open(&mp4_path(self.episode, entry)?)?;
@@ -179,7 +180,9 @@ fn mp4_path(episode: &Episode, entry: &StreamEntry) -> Result<PathBuf, DatasetEr
 }
 
 /// Appends a batch's frames; the error is the column that is not as it must be.
-fn frames_of(batch: &RecordBatch, out: &mut Vec<Frame>) -> Result<(), &'static str> {
+///
+/// * `t_ns`: their times on the field timeline.
+fn frames_of(t_ns: &[i64], batch: &RecordBatch, out: &mut Vec<Frame>) -> Result<(), &'static str> {
     fn column<'b, A: ?Sized>(
         batch: &'b RecordBatch,
         name: &'static str,
@@ -187,12 +190,11 @@ fn frames_of(batch: &RecordBatch, out: &mut Vec<Frame>) -> Result<(), &'static s
     ) -> Result<&'b A, &'static str> {
         batch.column_by_name(name).and_then(|array| get(array.as_ref())).ok_or(name)
     }
-    let t = column(batch, T, |a| a.as_primitive_opt::<TimestampNanosecondType>())?;
     let seq = column(batch, SEQ, |a| a.as_primitive_opt::<UInt64Type>())?;
     let run = column(batch, RUN, |a| a.as_primitive_opt::<UInt32Type>())?;
     let keyframe = column(batch, VIDEO_KEYFRAME, |a| a.as_boolean_opt())?;
-    out.extend((0..batch.num_rows()).map(|i| Frame {
-        t_ns: t.value(i),
+    out.extend(t_ns.iter().enumerate().map(|(i, t_ns)| Frame {
+        t_ns: *t_ns,
         run: run.value(i),
         seq: seq.value(i),
         keyframe: keyframe.value(i),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sanqu_model::{EpisodeId, FieldConfig, Id, Manifest, RobotEntry};
-use sanqu_store::{EpisodeStart, Store, seal};
+use sanqu_store::{EpisodeStart, IMPORTED, Store, seal};
 use sha2::{Digest, Sha256};
 
 use crate::DatasetError;
@@ -21,8 +21,6 @@ use topics::Role;
 
 /// The robot that bags are taken to be of when nobody says otherwise.
 pub const DEFAULT_ROBOT: &str = "kuavo-01";
-/// How the manifest of a complete import says that the episode ended.
-const ENDED_BY: &str = "import";
 
 /// How bags become episodes.
 #[derive(Clone, Debug)]
@@ -190,7 +188,7 @@ fn import_group(
         let names: Vec<&str> = bags.iter().map(|bag| bag.bag.name.as_str()).collect();
         let mut reason = format!("{} is already in the store as episode {episode}", names.join(", "));
         // What a repair made of an import that was killed is only a part of the bags.
-        if known.manifest().ended_by != ENDED_BY {
+        if known.manifest().ended_by != IMPORTED {
             reason.push_str(&format!(", which is incomplete; move {} out of the store and import again", known.dir().display()));
         }
         return Err(DatasetError::Option { option: "bag", reason });

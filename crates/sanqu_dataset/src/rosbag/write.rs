@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sanqu_model::{DetectedBy, Id, LossCause, Quantity, RobotEntry, StreamDescription, StreamKey, StreamName};
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store};
+use sanqu_store::{Control, EpisodeStart, IMPORTED, JournalWriter, Sample, Store};
 use sanqu_wire::{CLOCK_RECEIVER, CLOCK_ROBOT, ENCODING_ARROW, SampleHeader, encode_rows};
 
 use super::bag::{Bag, Connection, RawMessage};
@@ -39,7 +39,7 @@ pub(super) fn journal(
         let _ = writer.journal.finish();
         return Err(error);
     }
-    writer.journal.control(&Control::Stop { stop_ns: last_ns + 1, ended_by: super::ENDED_BY.to_owned() })?;
+    writer.journal.control(&Control::Stop { stop_ns: last_ns + 1, ended_by: IMPORTED.to_owned() })?;
     Ok(writer.journal.finish()?)
 }
 

@@ -14,6 +14,9 @@ use sanqu_store::Store;
 use super::{catalog, long};
 use crate::DatasetError;
 
+/// The column of a row's time on the field timeline, by which rows of several robots are compared.
+pub(super) const T_FIELD: &str = "t_field";
+
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
@@ -77,13 +80,13 @@ impl Table {
             Self::Events => vec![("episode", text()), ("t", time()), ("name", text()), ("text", text())],
             Self::Joint | Self::Motor => {
                 let mut columns = vec![("episode", text()), ("robot", text()), (self.name(), text())];
-                columns.extend([("t", time()), ("t_recv", time()), ("run", DataType::UInt32), ("seq", count())]);
+                columns.extend([("t", time()), (T_FIELD, time()), ("t_recv", time()), ("run", DataType::UInt32), ("seq", count())]);
                 columns.extend(self.quantities().iter().map(|name| (*name, if *name == "err" { DataType::UInt32 } else { float() })));
                 columns
             }
             Self::Frames => {
                 let mut columns = vec![("episode", text()), ("robot", text()), ("camera", text())];
-                columns.extend([("t", time()), ("t_recv", time()), ("run", DataType::UInt32), ("seq", count())]);
+                columns.extend([("t", time()), (T_FIELD, time()), ("t_recv", time()), ("run", DataType::UInt32), ("seq", count())]);
                 columns.extend([("pts_ns", DataType::Int64), ("keyframe", DataType::Boolean), ("bytes", count())]);
                 columns
             }

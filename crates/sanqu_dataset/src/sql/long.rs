@@ -2,17 +2,27 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions, TimestampNanosecondArray};
 use arrow_schema::{Field, Schema, SchemaRef};
 use sanqu_model::{RUN, SEQ, StreamEntry, StreamKind, T, T_RECV};
 use sanqu_store::{Episode, Store};
 
 use super::catalog::{arrow_error, shaped};
-use super::lazy::{Batches, Table};
+use super::lazy::{Batches, T_FIELD, Table};
 use crate::DatasetError;
 
-/// Columns that every stream has.
-const LEADING: [&str; 4] = [T, T_RECV, RUN, SEQ];
+/// Columns that every stream has in the long forms.
+const LEADING: [&str; 5] = [T, T_FIELD, T_RECV, RUN, SEQ];
+
+/// Adds the rows' times on the field timeline, which the files do not hold.
+fn with_field_times(episode: &Episode, entry: &StreamEntry, batch: &RecordBatch) -> Result<RecordBatch, DatasetError> {
+    let field_ns = TimestampNanosecondArray::from(episode.field_times(entry, batch)?).with_timezone("UTC");
+    let mut fields = batch.schema_ref().fields().to_vec();
+    fields.push(Arc::new(Field::new(T_FIELD, field_ns.data_type().clone(), false)));
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(field_ns));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|source| arrow_error(T_FIELD, source))
+}
 
 fn streams_of(store: &Store, kind: StreamKind) -> Result<Vec<(Episode, StreamEntry)>, DatasetError> {
     let mut found = Vec::new();
@@ -38,9 +48,9 @@ fn stream_rows(episode: Episode, entry: StreamEntry, table: Table, schema: Schem
     let elements = elements(&file, table);
     let id = episode.manifest().episode.to_string();
     let batches = episode.read(&entry, None)?.flat_map(move |batch| -> Batches {
-        let batch = match batch {
+        let batch = match batch.map_err(DatasetError::from).and_then(|batch| with_field_times(&episode, &entry, &batch)) {
             Ok(batch) => batch,
-            Err(error) => return Box::new(std::iter::once(Err(error.into()))),
+            Err(error) => return Box::new(std::iter::once(Err(error))),
         };
         let (schema, id, robot) = (Arc::clone(&schema), id.clone(), entry.robot.to_string());
         Box::new(elements.clone().into_iter().map(move |element| {
@@ -85,19 +95,20 @@ fn one_element(batch: &RecordBatch, element: &str, table: Table) -> Result<Recor
 pub(super) fn frames(store: &Store, schema: SchemaRef) -> Result<Batches, DatasetError> {
     let batches = streams_of(store, StreamKind::Camera)?.into_iter().flat_map(move |(episode, entry)| {
         let schema = Arc::clone(&schema);
-        failing(stream_frames(&episode, entry, schema))
+        failing(stream_frames(episode, entry, schema))
     });
     Ok(Box::new(batches))
 }
 
-fn stream_frames(episode: &Episode, entry: StreamEntry, schema: SchemaRef) -> Result<Batches, DatasetError> {
+fn stream_frames(episode: Episode, entry: StreamEntry, schema: SchemaRef) -> Result<Batches, DatasetError> {
     let file = episode.schema(&entry)?;
     // Not the pictures themselves, which some encodings keep in a column.
     let wanted: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).filter(|name| file.index_of(name).is_ok()).collect();
     let id = episode.manifest().episode.to_string();
     let batches = episode.read(&entry, Some(&wanted))?.map(move |batch| {
         let (robot, camera) = (entry.robot.to_string(), entry.stream.leaf().to_owned());
-        shaped(&schema, &id, &[("robot", &robot), ("camera", &camera)], &batch?)
+        let batch = with_field_times(&episode, &entry, &batch?)?;
+        shaped(&schema, &id, &[("robot", &robot), ("camera", &camera)], &batch)
     });
     Ok(Box::new(batches))
 }

@@ -9,7 +9,8 @@
 //! | `joint`, `motor` | one joint or motor at one instant |
 //! | `frames` | a picture of a camera |
 //!
-//! `SHOW TABLES` and `DESCRIBE joint` say what there is.
+//! `t` is what the robot's clock said, `t_field` the same instant on the field timeline: rows of several robots are
+//! compared by it. `SHOW TABLES` and `DESCRIBE joint` say what there is.
 //!
 //! Nothing is indexed and nothing is written: a table is read from the episodes' files when a query names it, one batch
 //! at a time, so that memory does not grow with the store (a query that sorts or groups keeps what it must).

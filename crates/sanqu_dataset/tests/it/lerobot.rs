@@ -86,6 +86,33 @@ fn rows_show_the_pictures_and_states_of_their_time() {
 }
 
 #[test]
+fn a_robots_wrong_clock_changes_no_row() {
+    const MS: i64 = 1_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let mut sets = Vec::new();
+    for (number, wrong_ns) in [(1, 0), (2, 300_000 * MS), (3, -300_000 * MS)] {
+        let recorded = Recording { number, wrong_ns, ..Recording::default() }.seal(&store);
+        let start_ns = recorded.manifest().start_ns;
+        let out = dir.path().join(number.to_string());
+        let report = export(&store, &[recorded], &out).unwrap();
+        assert!(!report.is_lossy(), "{report}");
+        assert_eq!((check_pictures(&out, "head"), check_pictures(&out, "wrist")), (120, 120));
+        let moved_ns = if wrong_ns == 0 { 0 } else { MS };
+        let times: Vec<i64> = ints(&data(&out), "time.capture_ns").iter().map(|t| t - start_ns - moved_ns).collect();
+        let state = column(&data(&out), "observation.state");
+        let state = state.as_fixed_size_list().values().as_primitive::<Float32Type>().values().to_vec();
+        let ages = ints(&data(&out), "time.state_age_ns");
+        for (row, value) in state.iter().step_by(3).enumerate() {
+            let expected = position(0, start_ns + times[row] - ages[row]);
+            assert!((f64::from(*value) - expected).abs() < 1e-7, "row {row} of {number}");
+        }
+        sets.push((times, ages, ints(&data(&out), "source.head_seq"), ints(&data(&out), "source.wrist_seq")));
+    }
+    assert!(sets[1] == sets[0] && sets[2] == sets[0], "the same rows, whatever the clock said");
+}
+
+#[test]
 fn a_lost_frame_splits_the_episode_and_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());

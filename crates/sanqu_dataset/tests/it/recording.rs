@@ -30,6 +30,8 @@ pub(crate) struct Recording {
     pub(crate) command_from_ns: Option<i64>,
     pub(crate) prompt: &'static str,
     pub(crate) number: u128,
+    /// By how much the robot's clock is ahead.
+    pub(crate) wrong_ns: i64,
 }
 
 pub(crate) struct Camera {
@@ -50,6 +52,7 @@ impl Default for Recording {
             command_from_ns: None,
             prompt: "inspect the door",
             number: 1,
+            wrong_ns: 0,
         }
     }
 }
@@ -130,9 +133,11 @@ impl Recording {
         for (batch, times) in times.chunks(10).enumerate() {
             let values = times.iter().flat_map(|t| (0..names.len()).map(move |joint| position(joint, *t))).collect();
             let columns: Vec<ArrayRef> = vec![fixed_list::<Float64Type>(values, names.len()).unwrap()];
-            let payload = encode_rows(&description, times, columns).unwrap();
+            let said: Vec<i64> = times.iter().map(|t| t + self.wrong_ns).collect();
+            let payload = encode_rows(&description, &said, columns).unwrap();
             let (rows, seq) = (u32::try_from(times.len()).unwrap(), batch as u64 * 10);
-            append(journal, &key, &description, Sent { rows, seq, capture_ns: times[0], flags: 0 }, &payload);
+            let sent = Sent { rows, seq, capture_ns: said[0], recv_ns: times[0] + 1_000_000, flags: 0 };
+            append(journal, &key, &description, sent, &payload);
         }
     }
 
@@ -153,7 +158,8 @@ impl Recording {
             let unit = encoder.encode_at(&picture, Timestamp::from_millis(seq * 33)).unwrap().to_vec();
             if !camera.lost.contains(&seq) {
                 let flags = u16::from(h264::is_keyframe(&unit));
-                append(journal, &key, &description, Sent { rows: 1, seq, capture_ns, flags }, &unit);
+                let sent = Sent { rows: 1, seq, capture_ns: capture_ns + self.wrong_ns, recv_ns: capture_ns + 1_000_000, flags };
+                append(journal, &key, &description, sent, &unit);
             }
         }
     }
@@ -163,14 +169,14 @@ struct Sent {
     rows: u32,
     seq: u64,
     capture_ns: i64,
+    recv_ns: i64,
     flags: u16,
 }
 
 fn append(journal: &mut JournalWriter, key: &StreamKey, description: &StreamDescription, sent: Sent, payload: &[u8]) {
-    let Sent { rows, seq, capture_ns, flags } = sent;
+    let Sent { rows, seq, capture_ns, recv_ns, flags } = sent;
     let header = SampleHeader { flags, rows, boot: 7, seq, capture_ns, clock: 1, schema_id: description.schema_id() };
-    let sample =
-        Sample { key, encoding: &description.encoding, attachment: &header.encode(payload), payload, recv_ns: capture_ns + 1_000_000 };
+    let sample = Sample { key, encoding: &description.encoding, attachment: &header.encode(payload), payload, recv_ns };
     journal.append(&sample).unwrap();
 }
 

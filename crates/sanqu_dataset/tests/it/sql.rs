@@ -4,7 +4,7 @@ use arrow_array::{Array, RecordBatch};
 use sanqu_dataset::{filter, sql};
 use sanqu_store::{Decision, DecisionKind, JournalWriter, Store};
 
-use crate::recording::{Recording, id, store};
+use crate::recording::{Camera, Recording, id, store};
 
 fn recorded(store: &Store) {
     let with = |number| Recording { number, cameras: vec![], secs: 1, ..Recording::default() };
@@ -50,7 +50,32 @@ async fn joints_have_a_long_form() {
     assert_eq!(found.column(1).as_primitive::<Int64Type>().value(0), 600);
     assert!(found.column(2).as_primitive::<Float64Type>().value(0) <= 1.0);
     let found = sql(&store, "SELECT * FROM motor").await.unwrap();
-    assert_eq!((found.len(), found[0].num_rows(), found[0].num_columns()), (1, 0, 13));
+    assert_eq!((found.len(), found[0].num_rows(), found[0].num_columns()), (1, 0, 14));
+}
+
+#[tokio::test]
+async fn rows_of_robots_with_wrong_clocks_meet_on_the_field_timeline() {
+    const FIVE_MINUTES_NS: i64 = 300_000_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let head = Camera { name: "head", phase_ns: 0, lost: vec![] };
+    Recording { wrong_ns: -FIVE_MINUTES_NS, cameras: vec![head], secs: 1, ..Recording::default() }.seal(&store);
+    for table in ["joint", "frames"] {
+        let moved = "CAST(t_field AS BIGINT) - CAST(t AS BIGINT)";
+        let query = format!("SELECT min({moved}), max({moved}) FROM {table}");
+        let found = one(&store, &query).await;
+        for column in 0..2 {
+            // A sample of ten rows is there 44 ms before its last row is due.
+            assert_eq!(found.column(column).as_primitive::<Int64Type>().value(0), FIVE_MINUTES_NS - 44_000_000, "{table}");
+        }
+        let query = format!("SELECT count(*) FROM {table}, episodes WHERE t_field >= start AND t_field < stop");
+        let rows = one(&store, "SELECT stream, rows_in_episode FROM streams ORDER BY stream").await;
+        let (of_camera, of_joint) =
+            (rows.column(1).as_primitive::<UInt64Type>().value(0), rows.column(1).as_primitive::<UInt64Type>().value(1));
+        let expect = if table == "joint" { 3 * of_joint } else { of_camera };
+        assert!(expect > 25, "{rows:?}");
+        assert_eq!(one(&store, &query).await.column(0).as_primitive::<Int64Type>().value(0).unsigned_abs(), expect, "{table}");
+    }
 }
 
 #[tokio::test]

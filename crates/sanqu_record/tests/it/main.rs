@@ -1,6 +1,8 @@
 //! The recorder with real sessions, a real store and real seals.
 
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod hostile;

@@ -144,6 +144,11 @@ impl Rig {
     /// Stops a station and waits for the sealed episode.
     pub(crate) async fn sealed(&self, station: &str) -> Sealed {
         let episode = self.done(station, Verb::Stop).await;
+        self.seal_of(episode).await
+    }
+
+    /// Waits for an episode that was stopped.
+    pub(crate) async fn seal_of(&self, episode: EpisodeId) -> Sealed {
         self.until("the seal", |status| {
             status.stations.iter().filter_map(|station| station.last.as_ref()).any(|last| {
                 assert_ne!(last.progress, EpisodeProgress::SealFailed, "{last:?}");

@@ -2,19 +2,19 @@
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{TimestampNanosecondType, UInt32Type, UInt64Type};
+use arrow_array::types::{UInt32Type, UInt64Type};
 use sanqu_model::{LossRow, RUN, SEQ, StreamEntry, T};
 use sanqu_store::Episode;
 
 use crate::ReplayError;
 use crate::track::{Breaks, Gap, gaps_of};
 
-/// One row: run, sequence and capture time, ns.
+/// One row: run, sequence and time on the field timeline, ns.
 type Number = (u32, u64, i64);
 
-/// When the rows of a stream were captured, and where it is broken.
+/// When the rows of a stream were captured, on the field timeline, and where it is broken.
 pub(super) struct Rows {
-    /// Capture times in file order, ns.
+    /// Times on the field timeline in file order, ns.
     pub(super) t_ns: Vec<i64>,
     pub(super) breaks: Breaks,
 }
@@ -24,7 +24,8 @@ pub(super) fn read(episode: &Episode, stream: &StreamEntry, ledger: &[LossRow]) 
     let mut numbers: Vec<Number> = Vec::new();
     for batch in episode.read(stream, Some(&[T, SEQ, RUN]))? {
         let batch = batch?;
-        let columns = columns(&batch).ok_or_else(|| ReplayError::Stream {
+        let field_ns = episode.field_times(stream, &batch)?;
+        let columns = columns(&field_ns, &batch).ok_or_else(|| ReplayError::Stream {
             robot: stream.robot.to_string(),
             stream: stream.stream.to_string(),
             reason: "expected columns t (timestamp ns), seq (uint64) and run (uint32)".to_owned(),
@@ -38,11 +39,10 @@ pub(super) fn read(episode: &Episode, stream: &StreamEntry, ledger: &[LossRow]) 
     Ok(Rows { t_ns: numbers.iter().map(|(_, _, t_ns)| *t_ns).collect(), breaks: Breaks { gaps, restarts } })
 }
 
-fn columns(batch: &RecordBatch) -> Option<impl Iterator<Item = Number>> {
+fn columns(field_ns: &[i64], batch: &RecordBatch) -> Option<impl Iterator<Item = Number>> {
     let run = batch.column_by_name(RUN)?.as_primitive_opt::<UInt32Type>()?.values();
     let seq = batch.column_by_name(SEQ)?.as_primitive_opt::<UInt64Type>()?.values();
-    let t_ns = batch.column_by_name(T)?.as_primitive_opt::<TimestampNanosecondType>()?.values();
-    Some(run.iter().zip(seq).zip(t_ns).map(|((run, seq), t_ns)| (*run, *seq, *t_ns)))
+    Some(run.iter().zip(seq).zip(field_ns).map(|((run, seq), field_ns)| (*run, *seq, *field_ns)))
 }
 
 /// Gaps in the numbering, and the ledger's losses before the first and behind the last row of a run, which leave no gap in

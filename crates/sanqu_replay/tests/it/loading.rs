@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arrow_array::types::Float64Type;
-use sanqu_model::{EpisodeId, Id, LossCause, Quantity, RobotEntry, StreamDescription};
+use sanqu_model::{ClockOffset, EpisodeId, Id, LossCause, Quantity, RobotEntry, StreamDescription, canonical_json};
 use sanqu_replay::ReplayError;
 use sanqu_replay::load::{LoadOptions, load};
 use sanqu_replay::replay::Posture;
@@ -139,6 +139,26 @@ fn every_stream_has_its_lane_with_causes_of_gaps_and_what_happened_is_marked() {
     assert_eq!((lane.gaps.as_slice(), replay.robots[0].track.gaps()), ([gap].as_slice(), [gap].as_slice()));
     let marks: Vec<(i64, &str)> = replay.marks.iter().map(|mark| (mark.t_ns, mark.text.as_str())).collect();
     assert_eq!(marks, [(START_NS + 7, "mark: it waves"), (at(200), "sealed (stop)"), (later, "keep: clean")]);
+}
+
+#[test]
+fn rows_and_gaps_are_where_the_field_timeline_has_them() {
+    const WRONG_NS: i64 = 300_000_000_000;
+    let bench = Bench::new();
+    record(&bench.store, 1, None);
+    let episode = bench.store.find("last").unwrap();
+    let mut manifest = episode.manifest().clone();
+    // As if the robot's clock had been five minutes ahead, and then right from row 170 on.
+    let offset = |from_seq, offset_ns| ClockOffset { run: 0, from_seq, offset_ns, uncertainty_ns: Some(0) };
+    manifest.streams[0].timeline = vec![offset(0, -WRONG_NS), offset(170, 0)];
+    std::fs::write(episode.dir().join("manifest.json"), canonical_json(&manifest).unwrap()).unwrap();
+    let loaded = load(&bench.options("last")).unwrap();
+    let (track, lane) = (&loaded.replay.robots[0].track, &loaded.replay.lanes[0]);
+    let at = |row: i64| START_NS + row * PERIOD_NS;
+    assert_eq!((track.t_ns()[0], track.t_ns()[119], track.t_ns()[120]), (at(0) - WRONG_NS, at(169) - WRONG_NS, at(170)));
+    assert_eq!(lane.instants.as_slice(), track.t_ns(), "every stream of the timeline");
+    let gap = Gap { from_ns: at(99) - WRONG_NS, to_ns: at(150) - WRONG_NS, rows: Some(50), cause: Some(LossCause::Network) };
+    assert_eq!((track.gaps(), lane.gaps.as_slice()), ([gap].as_slice(), [gap].as_slice()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sanqu_model::{DetectedBy, LossCause, LossRow, LossTotals, Quantity, StreamDe
 use super::account::account;
 use super::content::Form;
 use super::plan::{Plan, Run};
-use super::stats::Stats;
+use super::stats::{Stats, rate_hz};
 use crate::StoreError;
 
 /// Checks the invariant of the whole recorder: `expected = received + lost`, for a stream of a sealed episode.
@@ -75,13 +75,14 @@ pub(super) fn entry(
         rows_in_episode: stats.rows_in_episode,
         first_t_ns: stats.first_t_ns,
         last_t_ns: stats.last_t_ns,
-        rate_hz: stats.rate_hz(),
+        rate_hz: rate_hz(stats.rows, stats.first_t_ns.zip(stats.last_t_ns)),
         boots: plan.runs.iter().map(|run| run.boot.map(|boot| boot.to_string()).unwrap_or_default()).collect(),
         expected: ledger.expected,
         received: plan.runs.iter().map(|run| run.evidence.received.count()).sum(),
         lost,
         duplicates: plan.duplicates,
-        clock: stats.clock(plan.clock.or(description.map(|d| d.clock)).unwrap_or(0)),
+        clock: stats.clock_stats(plan.clock.or(description.map(|d| d.clock)).unwrap_or(0)),
+        timeline: Vec::new(),
         files: Vec::new(),
         facts,
     };

@@ -63,7 +63,7 @@ pub(super) fn write(source: &Source<'_>, sets: &ParameterSets, mp4: &Path, parqu
     while let Some(sample) = samples.next()? {
         let Piece { run, seq, .. } = sample.piece;
         let recv_ns = sample.entry.recv_ns;
-        stats.add(run, recv_ns, std::iter::once(sample.t_ns));
+        stats.add((run, seq), recv_ns, std::iter::once(sample.t_ns));
         let unit = AccessUnit::parse(sample.payload).map_err(|e| source.changed(&sample, e))?;
         let (keyframe, pts_ns) = (unit.is_keyframe(), clock.step(sample.t_ns));
         let placed = writer.push_unit(&unit, (pts_ns / NS_PER_TICK).cast_unsigned())?;

@@ -2,6 +2,8 @@ use std::ops::Range;
 
 use sanqu_model::ClockStats;
 
+use super::clock::Clock;
+
 /// Receive and capture clock are compared about this often in `clocks.parquet`, ns.
 const CLOCK_PAIR_NS: i64 = 1_000_000_000;
 /// Delays that are kept for median and jitter: exact up to ten minutes of 100 samples a second.
@@ -18,6 +20,7 @@ pub(super) struct Stats {
     /// Pairs for `clocks.parquet`.
     pub(super) pairs: Vec<ClockPair>,
     delays: Delays,
+    pub(super) clock: Clock,
     next_pair: Option<(u32, i64)>,
 }
 
@@ -31,36 +34,40 @@ pub(super) struct ClockPair {
 
 impl Stats {
     pub(super) fn new(episode_ns: Range<i64>) -> Self {
-        let (rows, rows_in_episode, first_t_ns, last_t_ns) = (0, 0, None, None);
-        let delays = Delays { kept: Vec::new(), every: 1, seen: 0 };
-        Self { episode_ns, rows, rows_in_episode, first_t_ns, last_t_ns, pairs: Vec::new(), delays, next_pair: None }
+        Self {
+            episode_ns,
+            rows: 0,
+            rows_in_episode: 0,
+            first_t_ns: None,
+            last_t_ns: None,
+            pairs: Vec::new(),
+            delays: Delays::new(DELAYS_MAX),
+            clock: Clock::default(),
+            next_pair: None,
+        }
     }
 
     /// Adds the rows of one sample, in order.
-    pub(super) fn add(&mut self, run: u32, recv_ns: i64, t_ns: impl Iterator<Item = i64>) {
-        let before = self.rows;
-        for t_ns in t_ns {
+    pub(super) fn add(&mut self, (run, seq): (u32, u64), recv_ns: i64, t_ns: impl Iterator<Item = i64>) {
+        let mut ends_ns = None;
+        for (seq, t_ns) in (seq..).zip(t_ns) {
             self.rows += 1;
+            self.clock.row((run, seq), t_ns, recv_ns);
             self.rows_in_episode += u64::from(self.episode_ns.contains(&t_ns));
-            self.first_t_ns = self.first_t_ns.or(Some(t_ns));
-            self.last_t_ns = Some(t_ns);
+            ends_ns = Some((ends_ns.map_or(t_ns, |(first, _)| first), t_ns));
         }
-        let Some(last_ns) = self.last_t_ns.filter(|_| self.rows > before) else { return };
+        let Some((first_ns, last_ns)) = ends_ns else { return };
+        self.first_t_ns = self.first_t_ns.or(Some(first_ns));
+        self.last_t_ns = Some(last_ns);
         self.delays.add(recv_ns.saturating_sub(last_ns));
+        self.clock.sample(recv_ns);
         if self.next_pair.is_none_or(|(of_run, due_ns)| of_run != run || recv_ns >= due_ns) {
             self.pairs.push(ClockPair { run, t_ns: last_ns, t_recv_ns: recv_ns });
             self.next_pair = Some((run, recv_ns.saturating_add(CLOCK_PAIR_NS)));
         }
     }
 
-    /// Measured rate, Hz; 0 with fewer than two rows or when the clock did not advance.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    pub(super) fn rate_hz(&self) -> f64 {
-        let span_ns = self.last_t_ns.zip(self.first_t_ns).map_or(0, |(last, first)| last.saturating_sub(first));
-        if self.rows < 2 || span_ns <= 0 { 0.0 } else { (self.rows - 1) as f64 * 1e9 / span_ns as f64 }
-    }
-
-    pub(super) fn clock(&self, id: u16) -> ClockStats {
+    pub(super) fn clock_stats(&self, id: u16) -> ClockStats {
         let mut delays = self.delays.kept.clone();
         delays.sort_unstable();
         let at = |percent: usize| delays.len().checked_sub(1).map_or(0, |last| delays[last * percent / 100]);
@@ -68,18 +75,31 @@ impl Stats {
     }
 }
 
-/// Receive minus capture time of the last row of each sample, ns: of all, then of every second, fourth, … sample.
+/// Measured rate over rows of which the first and the last have these times, Hz; 0 with fewer than two rows or when the
+/// clock did not advance.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+pub(super) fn rate_hz(rows: u64, ends_ns: Option<(i64, i64)>) -> f64 {
+    let span_ns = ends_ns.map_or(0, |(first, last)| last.saturating_sub(first));
+    if rows < 2 || span_ns <= 0 { 0.0 } else { (rows - 1) as f64 * 1e9 / span_ns as f64 }
+}
+
+/// Delays of samples, receive minus capture time of the last row, ns: of all, then of every second, fourth, … sample.
 #[derive(Debug)]
-struct Delays {
+pub(super) struct Delays {
     kept: Vec<i64>,
+    kept_max: usize,
     /// One of so many is kept.
     every: u64,
     seen: u64,
 }
 
 impl Delays {
-    fn add(&mut self, delay_ns: i64) {
-        if self.kept.len() >= DELAYS_MAX {
+    pub(super) fn new(kept_max: usize) -> Self {
+        Self { kept: Vec::new(), kept_max, every: 1, seen: 0 }
+    }
+
+    pub(super) fn add(&mut self, delay_ns: i64) {
+        if self.kept.len() >= self.kept_max {
             let mut number = 0;
             self.kept.retain(|_| {
                 number += 1;
@@ -92,6 +112,10 @@ impl Delays {
         }
         self.seen += 1;
     }
+
+    pub(super) fn kept(&self) -> &[i64] {
+        &self.kept
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +124,7 @@ mod tests {
 
     #[test]
     fn delays_are_exact_for_some_minutes_and_bounded_for_hours() {
-        let mut delays = Delays { kept: Vec::new(), every: 1, seen: 0 };
+        let mut delays = Delays::new(DELAYS_MAX);
         (0..DELAYS_MAX as i64).for_each(|delay| delays.add(delay));
         assert_eq!((delays.kept.len(), delays.every), (DELAYS_MAX, 1));
         (DELAYS_MAX as i64..5 * DELAYS_MAX as i64).for_each(|delay| delays.add(delay));

@@ -113,7 +113,7 @@ fn write_rows(
             return Err(source.changed(&sample, format!("it has {} rows", rows.rows())));
         }
         let t_ns = || rows.t_ns().skip(skip).take(count);
-        stats.add(run, sample.entry.recv_ns, t_ns());
+        stats.add((run, seq), sample.entry.recv_ns, t_ns());
         leading.push(t_ns(), sample.entry.recv_ns, (run, seq));
         values.push(&rows, skip..skip + count);
         if leading.rows() >= table.page_rows() {
@@ -178,7 +178,7 @@ fn write_payloads(source: &Source<'_>, path: &Path, stats: &mut Stats) -> Result
     while let Some(sample) = samples.next()? {
         let Piece { run, seq, .. } = sample.piece;
         own.push(&sample).map_err(|e| source.changed(&sample, e))?;
-        stats.add(run, sample.entry.recv_ns, std::iter::once(sample.t_ns));
+        stats.add((run, seq), sample.entry.recv_ns, std::iter::once(sample.t_ns));
         leading.push(std::iter::once(sample.t_ns), sample.entry.recv_ns, (run, seq));
         bytes += sample.payload.len();
         if leading.rows() >= table.page_rows() || bytes >= BATCH_BYTES {

@@ -97,8 +97,12 @@ pub(crate) fn t_ns(seq: u64) -> i64 {
 }
 
 pub(crate) fn joint_payload(description: &StreamDescription, seq: u64, rows: u64) -> Vec<u8> {
-    let times: Vec<i64> = (seq..seq + rows).map(t_ns).collect();
-    let elements = JOINTS.len();
+    joint_payload_at(description, seq, &(seq..seq + rows).map(t_ns).collect::<Vec<i64>>())
+}
+
+/// As [`joint_payload`], with these capture times.
+pub(crate) fn joint_payload_at(description: &StreamDescription, seq: u64, times: &[i64]) -> Vec<u8> {
+    let (elements, rows) = (JOINTS.len(), times.len() as u64);
     let cells = || (seq..seq + rows).flat_map(|s| (0..elements).map(move |e| (s, e)));
     let positions = cells().map(|(s, e)| position(s, e)).collect();
     let errors: Vec<u32> = cells().map(|(s, e)| u32::try_from(s).unwrap() * 10 + u32::try_from(e).unwrap()).collect();
@@ -107,7 +111,7 @@ pub(crate) fn joint_payload(description: &StreamDescription, seq: u64, rows: u64
         fixed_list::<arrow_array::types::Float64Type>(positions, elements).unwrap(),
         fixed_list::<arrow_array::types::UInt32Type>(errors, elements).unwrap(),
     ];
-    encode_rows(description, &times, columns).unwrap()
+    encode_rows(description, times, columns).unwrap()
 }
 
 /// A message as it would come from the bus.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint's exemption for tests does not reach their fixtures")]
 
+mod clocks;
 mod crashing;
 mod derived;
 mod faults;

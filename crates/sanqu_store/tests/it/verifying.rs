@@ -78,6 +78,8 @@ fn a_manifest_that_does_not_add_up_is_damage() {
         }
     };
     case.damage("manifest.json", "expected 301 rows", edit("\"expected\": \"300\"", "\"expected\": \"301\""));
+    let within = edit("\"rows_in_episode\": \"300\"", "\"rows_in_episode\": \"299\"");
+    case.damage("manifest.json", "300 rows between start and stop, the manifest says 299", within);
     case.damage("manifest.json", "format 2, this program reads up to 1", edit("\"format_version\": 1", "\"format_version\": 2"));
 }
 

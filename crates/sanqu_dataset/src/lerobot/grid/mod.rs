@@ -9,7 +9,7 @@ use parts::Builder;
 /// One frame of a camera, in the order of its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    /// Capture time, ns.
+    /// Time on the field timeline, ns.
     pub(super) t_ns: i64,
     /// Boot of the camera's publisher.
     pub(super) run: u32,
@@ -33,7 +33,7 @@ pub(super) struct CameraFrames {
 pub(super) struct Part {
     /// Number of the first row within the source episode's grid.
     pub(super) first_row: usize,
-    /// Capture time of each row, ns.
+    /// Time of each row on the field timeline, ns.
     pub(super) row_t_ns: Vec<i64>,
     /// For each camera the frame (position in its file) of the first row; row `n` shows frame `first_frame + n`.
     pub(super) first_frame: Vec<usize>,
