@@ -18,6 +18,7 @@ mod config;
 mod control;
 mod errand;
 mod error;
+mod fallen;
 mod figures;
 mod hear;
 mod lamp;

@@ -87,7 +87,7 @@ impl Recorder {
         let mut threads: Vec<JoinHandle<()>> = sealers.into();
         for station in stations {
             let name = format!("station {}", station.id);
-            let thread = Builder::new().name(name).spawn(move || station.run());
+            let thread = Builder::new().name(name).spawn(move || station.serve());
             threads.push(thread.map_err(|source| RecordError::Thread { name: "station", source })?);
         }
         info!(%field, stations = count, "recorder ready");

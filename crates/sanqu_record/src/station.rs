@@ -121,7 +121,7 @@ pub(crate) struct Station {
     pub(crate) desk: Desk,
     /// Its number among the stations.
     index: usize,
-    inbox: Receiver<Message>,
+    pub(crate) inbox: Receiver<Message>,
     /// The robots that stand here, sorted; those that were heard have a watch.
     pub(crate) names: Vec<Id>,
     pub(crate) robots: BTreeMap<Id, RobotWatch>,
@@ -135,6 +135,8 @@ pub(crate) struct Station {
     /// What the queue refused lately, by when that was noticed.
     pub(crate) refused: VecDeque<(i64, Refused)>,
     pub(crate) ending: Option<Ending>,
+    /// Why it records no more, since its thread panicked.
+    pub(crate) fallen: Option<String>,
     /// Everything that was received before this was handled, ns.
     pub(crate) horizon_ns: i64,
     next_publish: Instant,
@@ -175,13 +177,14 @@ impl Station {
             refused_samples: 0,
             refused: VecDeque::new(),
             ending: None,
+            fallen: None,
             horizon_ns: 0,
             next_publish: Instant::now(),
         }
     }
 
     /// The thread's loop: sleeps until something is due or said, then takes everything that came meanwhile at once.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(&mut self) {
         let queue = Arc::clone(&self.desk.queue);
         loop {
             let before_ns = now_ns();
@@ -203,7 +206,7 @@ impl Station {
                 self.handle(message);
             }
             if self.tick() {
-                return self.end();
+                return;
             }
         }
     }
@@ -261,15 +264,20 @@ impl Station {
             self.next_publish = now;
         }
         if now >= self.next_publish {
-            self.next_publish = now + PUBLISH_PERIOD;
-            let status = self.status(now);
-            self.context.board.send_modify(|board| {
-                if let Some(place) = board.stations.get_mut(self.index) {
-                    *place = status;
-                }
-            });
+            self.publish(now);
         }
         self.ending.is_some() && self.take.is_none() && self.sealing == 0
+    }
+
+    /// Renews the station's status on the board.
+    pub(crate) fn publish(&mut self, now: Instant) {
+        self.next_publish = now + PUBLISH_PERIOD;
+        let status = self.status(now);
+        self.context.board.send_modify(|board| {
+            if let Some(place) = board.stations.get_mut(self.index) {
+                *place = status;
+            }
+        });
     }
 
     /// Writes out what came, and keeps account of what is safe.
@@ -318,7 +326,7 @@ impl Station {
         }
     }
 
-    fn sealed(&mut self, episode: EpisodeId, result: Sealed, took: Duration) {
+    pub(crate) fn sealed(&mut self, episode: EpisodeId, result: Sealed, took: Duration) {
         self.sealing = self.sealing.saturating_sub(1);
         if let Ok(manifest) = &result {
             let length_ns = manifest.stop_ns.saturating_sub(manifest.pre_roll_ns);
@@ -346,6 +354,7 @@ impl Station {
 
     pub(crate) fn state(&self) -> StationState {
         match &self.take {
+            _ if self.fallen.is_some() => StationState::Failed,
             None => StationState::Idle,
             Some(take) if take.stopping.is_some() => StationState::Stopping,
             Some(take) if take.problem().is_some() => StationState::Failed,
@@ -366,7 +375,7 @@ impl Station {
             start_ns: start.map(|start| start.start_ns),
             resumed_ns: take.and_then(|take| take.resumed_ns),
             journal_bytes: take.map_or(0, Take::journal_bytes),
-            problem: take.and_then(Take::problem).map(str::to_owned),
+            problem: self.fallen.clone().or_else(|| take.and_then(Take::problem).map(str::to_owned)),
             unwritten_samples: take.map_or(0, Take::unwritten_samples),
             refused_samples: self.refused_samples,
             sealing: self.sealing,
@@ -390,7 +399,8 @@ impl Station {
         }
     }
 
-    fn end(self) {
+    /// Says the last word to whoever wants it.
+    pub(crate) fn end(self) {
         if let Some(ending) = self.ending {
             // Whoever asked may have stopped waiting.
             let _ = ending.done.send(ending.ended);

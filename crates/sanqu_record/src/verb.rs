@@ -77,7 +77,7 @@ impl Station {
         self.reply(request, done);
     }
 
-    fn reply_status(&mut self, request: Request) {
+    pub(crate) fn reply_status(&mut self, request: Request) {
         let refused_robots = refused_robots(&self.context.intake);
         let status = self.status(Instant::now());
         let (state, episode) = (status.state, status.episode);

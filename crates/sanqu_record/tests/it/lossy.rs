@@ -139,6 +139,8 @@ pub(crate) enum Fate {
     Held,
     /// The disk is full.
     Full,
+    /// A station that writes meets a defect of the program.
+    Panic,
 }
 
 /// A disk that a test can hold or fill, for what has a certain word in its path.
@@ -176,6 +178,10 @@ impl Watch for Gate {
             *self.waiting.lock().unwrap() -= 1;
         }
         match fate_of(&fate) {
+            Some(Fate::Panic) if std::thread::current().name().is_some_and(|name| name.starts_with("station ")) => {
+                drop(fate);
+                panic!("a defect on purpose");
+            }
             Some(Fate::Full) => Verdict::Fail(std::io::ErrorKind::StorageFull.into()),
             _ => Verdict::Go,
         }

@@ -5,6 +5,8 @@ mod clock;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod fallen;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod loss;
