@@ -50,10 +50,11 @@ pub use electric::{CurrentConvention, Electric};
 pub use encoder::{Encoder, EncoderSide, step_rad, turns_ambiguous_beyond_rad, turns_from_joint, unwraps, windup_sigma_rad};
 pub use error::RobotError;
 pub use health::{
-    Answer, Calibration, DRIVE_SAMPLES_MAX, Doubt, DriveFigures, DriveHealth, DriveSample, DriveSamples, Estimate, FOOTPRINT_HARMONICS,
-    Footprint, HealthQuantity, HeatPath, LifeRule, Missing, OrderAmplitude, Quadrant, RATIO_TOLERANCE, REGIONS, RatioFit, RatioSamples,
-    RatioVerdict, Refusal, Torsion, Trend, Usage, beat_turns, copper_resistance_ohm, direction_split, efficiency, efficiency_of, fit_ratio,
-    nearest_turn, orders_condition, rise_per_watt, temperature_rise, torsion, transmission_error, trend, usage, windup, windup_scatter,
+    Answer, COPPER_PER_K, Calibration, DRIVE_SAMPLES_MAX, Doubt, DriveFigures, DriveHealth, DriveSample, DriveSamples, Estimate,
+    FOOTPRINT_HARMONICS, Footprint, HealthQuantity, HeatPath, LifeRule, Missing, OrderAmplitude, Quadrant, RATIO_TOLERANCE, REGIONS,
+    RatioFit, RatioSamples, RatioVerdict, Refusal, Torsion, Trend, Usage, beat_turns, direction_split, efficiency, efficiency_of,
+    fit_ratio, nearest_turn, orders_condition, rise_per_watt, temperature_rise, torsion, transmission_error, trend, usage,
+    winding_resistance_ohm, windup, windup_scatter,
 };
 pub use linkage::{
     AnkleLeg, Assembly, COND_MAX, CrankAnkle, CrankSlider, FourBar, ITERATIONS_MAX, LinearAnkle, LinearLeg, LinkageKind, Parallelogram,

@@ -20,7 +20,9 @@ pub use answer::{Answer, Doubt, Estimate, Missing, Refusal};
 pub use assess::{DriveHealth, HealthQuantity};
 pub use figures::{DriveFigures, LifeRule};
 pub use orders::{OrderAmplitude, beat_turns, orders_condition, transmission_error};
-pub use power::{HeatPath, Quadrant, Usage, copper_resistance_ohm, efficiency, efficiency_of, rise_per_watt, temperature_rise, usage};
+pub use power::{
+    COPPER_PER_K, HeatPath, Quadrant, Usage, efficiency, efficiency_of, rise_per_watt, temperature_rise, usage, winding_resistance_ohm,
+};
 pub use ratio::{RATIO_TOLERANCE, RatioFit, RatioSamples, RatioVerdict, fit_ratio};
 pub use samples::{DRIVE_SAMPLES_MAX, DriveSample, DriveSamples, nearest_turn};
 pub use torsion::{REGIONS, Torsion, torsion};

@@ -9,8 +9,8 @@ use super::samples::DriveSamples;
 use super::windup::SAMPLES_MIN;
 use crate::CurrentConvention;
 
-/// Resistance of copper per kelvin, relative to 20 °C.
-const COPPER_PER_K: f64 = 0.003_93;
+/// How a copper winding's resistance grows per kelvin, relative to 20 °C.
+pub const COPPER_PER_K: f64 = 0.003_93;
 /// Efficiency is taken above this share of the rated torque (else of the greatest one).
 const LOADED_SHARE: f64 = 0.1;
 /// Efficiency is taken above this output speed, rad/s.
@@ -111,9 +111,11 @@ fn spread(parts: &[f64]) -> f64 {
     (squares / count(parts.len() - 1) / count(parts.len())).sqrt()
 }
 
-/// Resistance of a copper winding at a temperature.
-pub fn copper_resistance_ohm(at_20_c_ohm: f64, temperature_c: f64) -> f64 {
-    at_20_c_ohm * (1.0 + COPPER_PER_K * (temperature_c - 20.0))
+/// Resistance of a winding at a temperature.
+///
+/// * `per_k`: growth relative to 20 °C, [`COPPER_PER_K`] for copper.
+pub fn winding_resistance_ohm(at_20_c_ohm: f64, per_k: f64, temperature_c: f64) -> f64 {
+    at_20_c_ohm * (1.0 + per_k * (temperature_c - 20.0))
 }
 
 /// How heat leaves a motor: winding, housing, air.

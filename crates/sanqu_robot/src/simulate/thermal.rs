@@ -1,5 +1,4 @@
-/// Resistance of copper per kelvin, relative to 20 °C.
-const COPPER_PER_K: f64 = 0.003_93;
+use crate::COPPER_PER_K;
 
 /// Two bodies that heat: winding and housing.
 ///

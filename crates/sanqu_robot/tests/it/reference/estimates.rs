@@ -3,8 +3,8 @@
 use std::f64::consts::TAU;
 
 use sanqu_robot::{
-    DriveFigures, DriveSample, DriveSamples, HeatPath, Quadrant, Stiffness, beat_turns, copper_resistance_ohm, efficiency_of,
-    orders_condition, step_rad, torsion, windup_scatter,
+    DriveFigures, DriveSample, DriveSamples, HeatPath, Quadrant, Stiffness, beat_turns, efficiency_of, orders_condition, step_rad, torsion,
+    winding_resistance_ohm, windup_scatter,
 };
 
 use super::Row;
@@ -45,8 +45,7 @@ pub(super) fn estimator(row: &Row) -> Option<f64> {
         return Some(efficiency_of(quadrant, row.need("tau_out"), row.need("R") * row.need("kt") * row.need("iq")));
     }
     if row.get("R20_ohm").is_some() {
-        // The file's temperature coefficient is copper's.
-        return (row.need("alpha") == 0.003_93).then(|| copper_resistance_ohm(row.need("R20_ohm"), row.need("T_C")));
+        return Some(winding_resistance_ohm(row.need("R20_ohm"), row.need("alpha"), row.need("T_C")));
     }
     let path = HeatPath { winding_to_housing: row.need("R_wh"), housing_to_air: row.need("R_ha") };
     let (winding, housing) = path.steady(row.need("P_W"), row.need("T_amb"));
