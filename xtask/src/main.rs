@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | fuzz | deps | tidy | golden`. Plain std, so that they build in seconds on a
+//! The project's own commands: `cargo xtask demo | test | bench | fuzz | deps | tidy | golden | pictures`. Plain std, so that they build in seconds on a
 //! machine that has nothing but the Rust toolchain.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people: it prints what it does")]
 
@@ -9,6 +9,7 @@ mod conformance;
 mod demo;
 mod fuzz;
 mod parts;
+mod pictures;
 mod process;
 mod python;
 mod tidy;
@@ -29,6 +30,7 @@ cargo xtask <command>
   bench drives [--write-docs] [--no-pinocchio]  forward kinematics and drive state beside k and Pinocchio (builds in release)
   deps                 what each crate must not reach, and which libraries may exist only once
   golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
+  pictures             draw the README's pictures of replays into docs/pictures, from the committed episode
   tidy                 file sizes, words that may not stay, ARCHITECTURE.md names every crate
 
 Environment: CARGO_TARGET_DIR (cargo's own), SANQU_CACHE (Python environments; default ~/.cache/sanqu),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Some("bench") if rest.first().is_some_and(|what| what == "drives") => bench::drives(rest.get(1..).unwrap_or_default()),
         Some("deps") => borders::check(),
         Some("golden") => cargo::run_example("make_golden"),
+        Some("pictures") => pictures::draw(),
         Some("tidy") => tidy::check(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -21,6 +21,11 @@ pub const FOV_RAD: f32 = 0.62;
 /// Height that is framed around a robot, m.
 const FRAME_HEIGHT_M: f64 = 1.85;
 
+/// From where a robot is looked at, from its heading counter-clockwise: beside the furniture before it.
+const ROBOT_VIEWS_RAD: [f32; 4] = [-1.12, 1.12, -2.2, 2.2];
+/// A robot this near to the line of sight is in the way, m.
+const BLOCKED_M: f32 = 1.0;
+
 /// The camera presets, in the order of the keys 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Preset {
@@ -104,6 +109,18 @@ impl Orbit {
         Self { target, distance_m, azimuth_rad, elevation_rad }
     }
 
+    /// Whether another robot than `index` stands between the eye and the target, as seen from above.
+    fn is_blocked(&self, replay: &Replay, index: usize) -> bool {
+        let flat = |point: Vec3| Vec2::new(point.x, point.z);
+        let (from, to) = (flat(self.transform().translation), flat(self.target));
+        let along = to - from;
+        replay.robots.iter().enumerate().filter(|(other, _)| *other != index).any(|(_, record)| {
+            let place = flat(bevy_point(record.world_from_station.translation.vector.into()));
+            let share = ((place - from).dot(along) / along.length_squared().max(f32::EPSILON)).clamp(0.0, 1.0);
+            place.distance(from + along * share) < BLOCKED_M
+        })
+    }
+
     /// The orbit of a preset for a picture of this `aspect` of which panels cover `inset`: what is framed stays beside them.
     pub fn preset_beside(preset: Preset, replay: &Replay, aspect: f32, inset: Inset) -> Self {
         let (free_width, free_height) = (1.0 - inset.right, 1.0 - inset.bottom);
@@ -130,7 +147,14 @@ impl Orbit {
             Preset::Top => Self::framing(&all(1.2, 3.4, 1.6), heading(0) - std::f32::consts::PI, Self::ELEVATION_MAX_RAD, aspect),
             Preset::Robot(number) => {
                 let index = number.min(last);
-                Self::framing(&corners(replay, index, [0.45, 0.75, 0.5]), heading(index) - 0.95, 0.16, aspect)
+                let box_around = corners(replay, index, [0.45, 0.75, 0.5]);
+                let from = |side_rad: f32| Self::framing(&box_around, heading(index) + side_rad, 0.16, aspect);
+                // From the right, unless another robot stands in the way there.
+                ROBOT_VIEWS_RAD
+                    .into_iter()
+                    .map(from)
+                    .find(|orbit| !orbit.is_blocked(replay, index))
+                    .unwrap_or_else(|| from(ROBOT_VIEWS_RAD[0]))
             }
         }
     }

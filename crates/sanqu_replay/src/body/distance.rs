@@ -30,6 +30,8 @@ struct Piece {
     /// What is added around the solid, m.
     round_m: f32,
     fillet_m: f32,
+    /// Radius of the sphere around it, m.
+    reach_m: f32,
     /// Half extents of the box around it in its own frame.
     half: Vec3,
     own_from_link: Affine3A,
@@ -65,7 +67,15 @@ impl Shell {
         };
         let link_from_own = bevy_from_world(&visual.link_from_visual).compute_affine();
         let fillet_m = (half.min_element() * FILLET_SHARE).min(FILLET_MAX_M);
-        self.pieces.push(Piece { solid, round_m, fillet_m, half, own_from_link: link_from_own.inverse(), link_from_own });
+        self.pieces.push(Piece {
+            solid,
+            round_m,
+            fillet_m,
+            reach_m: half.length(),
+            half,
+            own_from_link: link_from_own.inverse(),
+            link_from_own,
+        });
         true
     }
 
@@ -89,6 +99,10 @@ impl Shell {
         let mut nearest = (f32::INFINITY, Vec3::ZERO);
         let mut fillet_m = 0.0;
         for piece in &self.pieces {
+            // A piece that is farther than its fillet from changing anything is not asked; the sphere around it tells.
+            if point.distance(piece.link_from_own.translation.into()) - piece.reach_m > nearest.0 + piece.fillet_m {
+                continue;
+            }
             let other = piece.at(point);
             nearest = melt(nearest, other, piece.fillet_m.min(if fillet_m > 0.0 { fillet_m } else { piece.fillet_m }));
             fillet_m = piece.fillet_m.max(fillet_m);

@@ -35,7 +35,7 @@ pub(super) fn mesh(shell: &Shell, cell_m: f32) -> Mesh {
             });
             vertex_of[grid.index(cell)] = u32::try_from(positions.len()).unwrap_or(NONE);
             positions.push(point.to_array());
-            normals.push(gradient(shell, point, grid.cell_m * 0.6).to_array());
+            normals.push(gradient(shell, point, grid.cell_m * 0.35).to_array());
         }
     }
     let mut corners = Vec::new();
@@ -64,9 +64,11 @@ pub(super) fn mesh(shell: &Shell, cell_m: f32) -> Mesh {
         .with_inserted_indices(Indices::U32(corners))
 }
 
+/// The direction in which the distance grows, from its values at the corners of a tetrahedron.
 fn gradient(shell: &Shell, point: Vec3, step: f32) -> Vec3 {
-    let along = |axis: Vec3| shell.at(point + axis * step).0 - shell.at(point - axis * step).0;
-    Vec3::new(along(Vec3::X), along(Vec3::Y), along(Vec3::Z)).try_normalize().unwrap_or(Vec3::Y)
+    let corners = [Vec3::new(1.0, -1.0, -1.0), Vec3::new(-1.0, -1.0, 1.0), Vec3::new(-1.0, 1.0, -1.0), Vec3::ONE];
+    let sum: Vec3 = corners.iter().map(|corner| *corner * shell.at(point + *corner * step).0).sum();
+    sum.try_normalize().unwrap_or(Vec3::Y)
 }
 
 impl Grid {

@@ -158,12 +158,11 @@ fn car() -> Vec<Piece> {
     ];
     for side in [-1.0, 1.0] {
         pieces.extend([
-            // Headlamp: a dark housing, two lights and the strip above them; fog lamp.
-            piece(Form::Ball([0.13, 0.22, 0.085]), [1.27, side * 0.655, 0.645], DARK).polished(),
-            piece(Form::Ball([0.055, 0.062, 0.05]), [1.172, side * 0.60, 0.645], LAMP).lit(3.0),
-            piece(Form::Ball([0.055, 0.062, 0.05]), [1.215, side * 0.735, 0.648], LAMP).lit(3.0),
-            piece(Form::Cushion([0.03, 0.30, 0.018], 0.008), [1.185, side * 0.66, 0.705], LAMP).turned([0.0, 0.0, side * 0.42]).lit(3.0),
-            piece(Form::Ball([0.03, 0.05, 0.04]), [1.15, side * 0.60, 0.33], AMBER).lit(1.2),
+            // Headlamp: a dark glass with two lights behind it; fog lamp.
+            piece(Form::Ball([0.115, 0.215, 0.075]), [1.305, side * 0.64, 0.635], DARK).polished(),
+            piece(Form::Ball([0.03, 0.062, 0.042]), [1.205, side * 0.575, 0.635], LAMP).lit(3.0),
+            piece(Form::Ball([0.03, 0.058, 0.040]), [1.222, side * 0.715, 0.638], LAMP).lit(3.0),
+            piece(Form::Ball([0.02, 0.05, 0.035]), [1.155, side * 0.60, 0.345], AMBER).lit(1.2),
             // Wheel, rim, hub, arch.
             piece(Form::Tube(0.385, 0.05), [1.99, side * 0.895, 0.37], DARK).turned([QUARTER, 0.0, 0.0]),
             piece(Form::Tube(0.33, 0.24), [1.99, side * 0.81, 0.33], TYRE).turned([QUARTER, 0.0, 0.0]),
@@ -174,7 +173,7 @@ fn car() -> Vec<Piece> {
             piece(Form::Cushion([0.05, 0.16, 0.03], 0.01), [2.62, side * 0.90, 0.96], DARK),
             piece(Form::Cushion([0.18, 0.03, 0.025], 0.01), [3.42, side * 0.918, 0.80], PALE).metal(),
             piece(Form::Cushion([0.008, 0.02, 0.56], 0.003), [2.56, side * 0.91, 0.62], DARK),
-            piece(Form::Cushion([0.78, 0.045, 0.05], 0.02), [2.64, side * 0.725, 1.165], RED).turned([0.0, -0.62, side * -0.07]).smooth(),
+            piece(Form::Cushion([0.80, 0.05, 0.03], 0.014), [2.66, side * 0.655, 1.165], RED).turned([0.0, -0.575, side * -0.085]).smooth(),
         ]);
         for spoke in 0..5_u8 {
             let turn = f64::from(spoke) * std::f64::consts::TAU / 5.0 + 0.3;

@@ -1,3 +1,4 @@
+use bevy::color::{Alpha, LinearRgba, Luminance};
 use bevy::image::Image;
 use bevy::light::{CascadeShadowConfigBuilder, DirectionalLight, DirectionalLightShadowMap, EnvironmentMapLight, GlobalAmbientLight};
 use bevy::pbr::{DistanceFog, FogFalloff};
@@ -21,10 +22,9 @@ const HALL: f32 = 620.0;
 
 /// What hides the floor's end, for a camera this far from what it looks at.
 pub(crate) fn fog(distance_m: f32) -> DistanceFog {
-    let [r, g, b] = SKY_RGB;
     let distance_m = distance_m.max(FADE_DISTANCE_MIN_M);
     let falloff = FogFalloff::Linear { start: FADE.0 * distance_m, end: FADE.1 * distance_m };
-    DistanceFog { color: Color::srgb(r, g, b), falloff, ..Default::default() }
+    DistanceFog { color: before_tones(SKY_RGB).into(), falloff, ..Default::default() }
 }
 
 /// The hall's own light, for the camera: a bright ceiling, walls, and what the floor gives back.
@@ -33,6 +33,14 @@ pub(crate) fn hall(images: &mut Assets<Image>) -> EnvironmentMapLight {
     let walls = Color::linear_rgb(0.62, 0.66, 0.70);
     let floor = Color::linear_rgb(0.36, 0.34, 0.31);
     EnvironmentMapLight { intensity: HALL, ..EnvironmentMapLight::hemispherical_gradient(images, ceiling, walls, floor) }
+}
+
+/// The linear colour that the camera's tone curve, which the fading goes through and the background does not, turns into
+/// this sRGB colour. Of pale colours the curve keeps the hue and makes luminance L to 0.97 (1 - exp(-L)).
+fn before_tones(srgb: [f32; 3]) -> LinearRgba {
+    let wanted = Color::srgb_from_array(srgb).to_linear() * (1.0 / 0.97);
+    let luminance = wanted.luminance().min(0.999);
+    (wanted * (-(1.0 - luminance).ln() / luminance)).with_alpha(1.0)
 }
 
 /// Besides the hall's light, a sun from the front left that throws the shadows, and a weak light from the other side,

@@ -39,7 +39,7 @@ pub(super) fn tile() -> Image {
         mag_filter: ImageFilterMode::Linear,
         min_filter: ImageFilterMode::Linear,
         mipmap_filter: ImageFilterMode::Linear,
-        anisotropy_clamp: 8,
+        anisotropy_clamp: 4,
         ..Default::default()
     });
     image

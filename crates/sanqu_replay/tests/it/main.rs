@@ -12,6 +12,7 @@
 mod drives;
 mod golden;
 mod loading;
+mod looks;
 mod picture;
 mod playback;
 mod synthetic;

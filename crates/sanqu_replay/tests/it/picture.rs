@@ -16,10 +16,10 @@ use sanqu_store::mp4::Mp4Reader;
 
 use crate::synthetic::{SKIN_RGBA, replay};
 
-const SIZE: UVec2 = UVec2::new(320, 180);
+pub(crate) const SIZE: UVec2 = UVec2::new(320, 180);
 
 /// The adapter; none, visibly, where there is none and pictures are not required.
-fn adapter(test: &str) -> Option<Adapter> {
+pub(crate) fn adapter(test: &str) -> Option<Adapter> {
     match find_adapter() {
         Ok(adapter) => Some(adapter),
         Err(error @ ReplayError::NoAdapter) => {
@@ -31,13 +31,13 @@ fn adapter(test: &str) -> Option<Adapter> {
     }
 }
 
-struct Picture {
-    size: UVec2,
+pub(crate) struct Picture {
+    pub(crate) size: UVec2,
     rgb: Vec<u8>,
 }
 
 impl Picture {
-    fn open(path: &PathBuf) -> Self {
+    pub(crate) fn open(path: &PathBuf) -> Self {
         let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
         let mut reader = decoder.read_info().unwrap();
         let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
@@ -46,7 +46,7 @@ impl Picture {
         Self { size: UVec2::new(info.width, info.height), rgb }
     }
 
-    fn at(&self, x: u32, y: u32) -> [f32; 3] {
+    pub(crate) fn at(&self, x: u32, y: u32) -> [f32; 3] {
         let index = ((y * self.size.x + x) * 3) as usize;
         [0, 1, 2].map(|channel| f32::from(self.rgb[index + channel]) / 255.0)
     }
