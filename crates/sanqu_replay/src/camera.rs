@@ -64,6 +64,13 @@ pub struct Inset {
     pub bottom: f32,
 }
 
+impl Inset {
+    /// The vertical field of view of the whole picture that leaves [`FOV_RAD`] for what is free of it.
+    pub fn fov_rad(&self) -> f32 {
+        2.0 * ((FOV_RAD / 2.0).tan() / (1.0 - self.bottom)).atan()
+    }
+}
+
 /// The viewer's place as an orbit around a point; y up, m, rad.
 #[derive(Resource, Clone, Copy, Debug, PartialEq)]
 pub struct Orbit {
@@ -121,13 +128,12 @@ impl Orbit {
         })
     }
 
-    /// The orbit of a preset for a picture of this `aspect` of which panels cover `inset`: what is framed stays beside them.
+    /// The orbit of a preset for a picture of this `aspect` of which panels cover `inset`. With [`Inset::fov_rad`], what is
+    /// framed stays beside them, seen from the same distance as without them.
     pub fn preset_beside(preset: Preset, replay: &Replay, aspect: f32, inset: Inset) -> Self {
-        let (free_width, free_height) = (1.0 - inset.right, 1.0 - inset.bottom);
-        let mut orbit = Self::preset(preset, replay, aspect * free_width / free_height);
-        orbit.distance_m /= free_height;
+        let mut orbit = Self::preset(preset, replay, aspect * (1.0 - inset.right) / (1.0 - inset.bottom));
         let view = orbit.transform();
-        let half_height_m = (FOV_RAD / 2.0).tan() * orbit.distance_m;
+        let half_height_m = (inset.fov_rad() / 2.0).tan() * orbit.distance_m;
         orbit.target += view.right() * (inset.right * half_height_m * aspect) - view.up() * (inset.bottom * half_height_m);
         orbit
     }
@@ -213,7 +219,7 @@ fn spawn_camera(
         Camera3d::default(),
         // A camera that draws into a picture gets the texts only when it says so.
         IsDefaultUiCamera,
-        Projection::Perspective(PerspectiveProjection { fov: FOV_RAD, near: 0.05, far: 400.0, ..Default::default() }),
+        Projection::Perspective(PerspectiveProjection { fov: start.inset.fov_rad(), near: 0.05, far: 400.0, ..Default::default() }),
         // The tone curves that bevy prefers need tables that are not linked; this one keeps the zones' hues.
         Tonemapping::SomewhatBoringDisplayTransform,
         if quality.smooth_edges { Msaa::Sample4 } else { Msaa::Off },
@@ -246,6 +252,8 @@ pub type OrbitMut<'w> = Option<ResMut<'w, Orbit>>;
 
 #[cfg(test)]
 mod tests {
+    use sanqu_model::FieldConfig;
+
     use super::*;
 
     #[test]
@@ -270,5 +278,18 @@ mod tests {
             });
             assert!((0.98..=1.001).contains(&edge), "{edge}");
         }
+    }
+
+    #[test]
+    fn what_is_framed_lies_beside_the_panels() {
+        let replay = Replay::new(FieldConfig::parse("field = \"f\"\nname = \"f\"\ntime_zone = \"UTC\"\n").unwrap(), Vec::new(), 0, 1);
+        let inset = Inset { right: 0.2, bottom: 0.25 };
+        let free = Orbit::preset(Preset::Front, &replay, 1.5 * 0.8 / 0.75);
+        let beside = Orbit::preset_beside(Preset::Front, &replay, 1.5, inset);
+        let tangent = (inset.fov_rad() / 2.0).tan();
+        let seen = beside.transform().to_matrix().inverse().transform_point3(free.target);
+        let (x, y) = (seen.x / (-seen.z * tangent * 1.5), seen.y / (-seen.z * tangent));
+        assert!((x + 0.2).abs() < 1e-4 && (y - 0.25).abs() < 1e-4, "the middle of the free part is at -0.2, 0.25, not {x}, {y}");
+        assert!((Inset::default().fov_rad() - FOV_RAD).abs() < 1e-6);
     }
 }

@@ -12,6 +12,7 @@ pub mod bar;
 pub mod base;
 pub mod body;
 pub mod camera;
+pub mod cameras;
 mod error;
 pub mod frame;
 pub mod ground;

@@ -9,6 +9,7 @@ use sanqu_robot::{LinkPoses, RobotError, RobotModel};
 
 use crate::base::BaseTrack;
 use crate::body::Looks;
+use crate::cameras::CameraRecord;
 use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
@@ -30,12 +31,14 @@ pub struct Replay {
     pub lanes: Vec<Lane>,
     /// What happened, was decided or found, by time.
     pub marks: Vec<Mark>,
+    /// The robots' cameras, in the order of their lanes.
+    pub cameras: Vec<CameraRecord>,
 }
 
 impl Replay {
-    /// Robots and their time span, without streams and marks.
+    /// Robots and their time span, without streams, marks and cameras.
     pub fn new(field: FieldConfig, robots: Vec<RobotRecord>, start_ns: i64, end_ns: i64) -> Self {
-        Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new() }
+        Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new(), cameras: Vec::new() }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use bevy::math::UVec2;
 
-use crate::bar::{BarLayout, Focus, bar_rows};
+use crate::bar::{BarLayout, Focus, bar_rows, thumbnails_px};
 use crate::camera::{Inset, Preset};
+use crate::cameras::{PanelLayout, shown_cameras};
 use crate::lang::Lang;
 use crate::replay::Replay;
 use crate::xray::Xray;
 
 /// Height of a picture at which sizes in the user interface are pixels.
-const REFERENCE_HEIGHT_PX: u32 = 720;
+const REFERENCE_HEIGHT_PX: f32 = 720.0;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,13 +45,15 @@ impl View {
         }
     }
 
-    /// What the panels cover of a picture.
-    pub(crate) fn inset(&self, replay: &Replay) -> Inset {
+    /// What the panels cover of a picture of this `size`.
+    pub fn inset(&self, replay: &Replay, size: UVec2) -> Inset {
         if !self.panels {
             return Inset::default();
         }
-        let rows = bar_rows(replay, self.focus(replay).0).len();
-        let layout = BarLayout::new(UVec2::splat(REFERENCE_HEIGHT_PX), 1.0, rows, 0.0);
-        Inset { right: 0.0, bottom: layout.height() / layout.picture.y }
+        let focus = self.focus(replay).0;
+        let scale = size.as_vec2().y / REFERENCE_HEIGHT_PX;
+        let bar = BarLayout::new(size, scale, bar_rows(replay, focus).len(), thumbnails_px(replay, focus));
+        let panels = PanelLayout::new(bar.picture, bar.height(), shown_cameras(replay, focus).len());
+        Inset { right: panels.covered_px() / bar.picture.x, bottom: bar.height() / bar.picture.y }
     }
 }

@@ -5,6 +5,7 @@ use bevy::app::{PluginGroup, PluginGroupBuilder};
 use crate::bar::BarPlugin;
 use crate::body::BodyPlugin;
 use crate::camera::CameraPlugin;
+use crate::cameras::CamerasPlugin;
 use crate::hud::HudPlugin;
 use crate::inspector::InspectorPlugin;
 use crate::robots::RobotsPlugin;
@@ -12,9 +13,9 @@ use crate::scene::ScenePlugin;
 use crate::timeline::TimelinePlugin;
 use crate::xray::{XrayLookPlugin, XrayPlugin};
 
-/// Timeline, robots, scene, camera, status line, bar and x-ray. Needs the resources [`crate::replay::Replay`],
+/// Timeline, robots, scene, camera, status line, bar, video and x-ray. Needs the resources [`crate::replay::Replay`],
 /// [`crate::timeline::Playhead`], [`crate::scene::Quality`], [`crate::camera::CameraStart`], [`crate::bar::Focus`],
-/// [`crate::bar::Panels`] and [`crate::lang::Lang`].
+/// [`crate::bar::Panels`], [`crate::lang::Lang`] and [`crate::cameras::WaitForFrames`].
 pub struct ViewerPlugins;
 
 impl PluginGroup for ViewerPlugins {
@@ -27,6 +28,7 @@ impl PluginGroup for ViewerPlugins {
             .add(CameraPlugin)
             .add(HudPlugin)
             .add(BarPlugin)
+            .add(CamerasPlugin)
             .add(XrayPlugin)
             .add(XrayLookPlugin)
             .add(InspectorPlugin)

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
@@ -9,7 +10,8 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::PageIndexPolicy;
 use sanqu_model::{Id, Manifest, RUN, SEQ, StreamEntry, T};
 
 use crate::decision::DECISIONS_FILE;
@@ -81,6 +83,25 @@ impl Episode {
         columns: Option<&[&str]>,
     ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
         read_parquet(&self.parquet(entry)?, columns)
+    }
+
+    /// As [`Episode::read`], but only the rows `rows`: pages that hold none of them are not read.
+    ///
+    /// # Errors
+    /// As [`Episode::read`].
+    pub fn read_rows(
+        &self,
+        entry: &StreamEntry,
+        columns: Option<&[&str]>,
+        rows: Range<usize>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
+        let path = self.parquet(entry)?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let file = File::open(&path).at("open", &path)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| StoreError::damaged(&path, e))?;
+        let count = rows.end.saturating_sub(rows.start);
+        let builder = builder.with_offset(rows.start).with_limit(count).with_batch_size(count.clamp(1, BATCH_ROWS));
+        picked(builder, &path, columns)
     }
 
     /// The Arrow schema of a stream's Parquet file.
@@ -201,7 +222,15 @@ pub(crate) fn read_parquet(
     path: &Path,
     columns: Option<&[&str]>,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
-    let mut builder = open_parquet(path)?.with_batch_size(BATCH_ROWS);
+    picked(open_parquet(path)?.with_batch_size(BATCH_ROWS), path, columns)
+}
+
+/// Reads `columns` of what `builder` stands for.
+fn picked(
+    mut builder: ParquetRecordBatchReaderBuilder<File>,
+    path: &Path,
+    columns: Option<&[&str]>,
+) -> Result<impl Iterator<Item = Result<RecordBatch, StoreError>> + use<>, StoreError> {
     if let Some(columns) = columns {
         let known: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
         if let Some(name) = columns.iter().find(|name| !known.iter().any(|k| k == *name)) {

@@ -14,12 +14,24 @@ pub use paint::{Cell, cell};
 pub use rows::{BarRow, bar_rows};
 pub(crate) use scrub::scrub;
 pub use scrub::{PointerTaken, ScrubPlugin};
+pub(crate) use show::{lay_out, stretched, thumbnails_px};
 
 use crate::timeline::ReplaySystems;
 
 /// The robot whose streams have lanes of their own, by its index in the replay.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Focus(pub usize);
+
+/// What covers what among the panels: roots of the user interface have no order of their own.
+pub(crate) struct Layer;
+
+impl Layer {
+    pub(crate) const GROUND: i32 = 10;
+    pub(crate) const PICTURE: i32 = 11;
+    pub(crate) const TEXT: i32 = 12;
+    pub(crate) const CURSOR: i32 = 13;
+    pub(crate) const HELP: i32 = 20;
+}
 
 /// Whether the bar and the video panels are drawn.
 #[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,17 @@ use bevy::ecs::system::SystemParam;
 use bevy::image::{Image, ImageSampler};
 use bevy::math::UVec2;
 use bevy::prelude::{
-    BackgroundColor, Camera, Color, Commands, Component, DetectChanges, ImageNode, Justify, Node, PositionType, Query, Res, ResMut, Text,
-    TextColor, TextFont, TextLayout, UiScale, Val, Visibility, With,
+    BackgroundColor, Camera, Color, Commands, Component, DetectChanges, GlobalZIndex, ImageNode, Justify, Node, PositionType, Query, Res,
+    ResMut, Text, TextColor, TextFont, TextLayout, UiScale, Val, Visibility, With,
 };
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::text::{FontSize, LineBreak, LineHeight};
+use bevy::ui::widget::NodeImageMode;
 
 use super::paint::{PaintSize, paint};
-use super::{BarLayout, BarRow, Focus, Panels, bar_rows};
+use super::{BarLayout, BarRow, Focus, Layer, Panels, bar_rows};
 use crate::camera::ReplayCamera;
+use crate::cameras::THUMBNAIL_PX;
 use crate::lang::Lang;
 use crate::replay::Replay;
 use crate::scene::ReplayFont;
@@ -27,13 +29,18 @@ const INK: Color = Color::srgb(0.90, 0.92, 0.94);
 
 /// What a node of the bar is for.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Ground,
     Lanes,
     Labels,
     Span,
     Cursor,
     Tick(u8),
+}
+
+/// A picture that fills its node, whatever their aspects.
+pub(crate) fn stretched() -> ImageNode {
+    ImageNode { image_mode: NodeImageMode::Stretch, ..Default::default() }
 }
 
 /// Spawns the parts in the order in which they cover each other.
@@ -47,19 +54,21 @@ pub(super) fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>, p
         let layout = TextLayout { justify: Justify::Left, linebreak: LineBreak::NoWrap };
         (Text::default(), font, TextColor(INK), layout)
     };
-    commands.spawn((Part::Ground, node(), BackgroundColor(GROUND)));
-    commands.spawn((Part::Lanes, node(), ImageNode::default()));
-    commands.spawn((Part::Labels, node(), text(LABEL_FONT_PX), LineHeight::Px(BarLayout::default().lane_px())));
+    commands.spawn((Part::Ground, node(), GlobalZIndex(Layer::GROUND), BackgroundColor(GROUND)));
+    commands.spawn((Part::Lanes, node(), GlobalZIndex(Layer::PICTURE), stretched()));
+    let lines = LineHeight::Px(BarLayout::default().lane_px());
+    commands.spawn((Part::Labels, node(), GlobalZIndex(Layer::TEXT), text(LABEL_FONT_PX), lines));
     (0..TICKS).for_each(|tick| {
-        commands.spawn((Part::Tick(tick), node(), text(RULER_FONT_PX)));
+        commands.spawn((Part::Tick(tick), node(), GlobalZIndex(Layer::TEXT), text(RULER_FONT_PX)));
     });
-    commands.spawn((Part::Span, node(), BackgroundColor(Color::srgba(1.0, 1.0, 1.0, 0.22)), Visibility::Hidden));
-    commands.spawn((Part::Cursor, node(), BackgroundColor(Color::WHITE)));
+    let span = BackgroundColor(Color::srgba(1.0, 1.0, 1.0, 0.22));
+    commands.spawn((Part::Span, node(), GlobalZIndex(Layer::CURSOR), span, Visibility::Hidden));
+    commands.spawn((Part::Cursor, node(), GlobalZIndex(Layer::CURSOR), BackgroundColor(Color::WHITE)));
 }
 
 /// What decides where the bar's parts are.
 #[derive(SystemParam)]
-pub(super) struct Given<'w, 's> {
+pub(crate) struct Given<'w, 's> {
     replay: Res<'w, Replay>,
     focus: Res<'w, Focus>,
     panels: Res<'w, Panels>,
@@ -68,7 +77,7 @@ pub(super) struct Given<'w, 's> {
 }
 
 /// Puts the parts in their places and paints the lanes, when the picture or the robot in focus has changed.
-pub(super) fn lay_out(
+pub(crate) fn lay_out(
     given: Given<'_, '_>,
     mut layout: ResMut<'_, BarLayout>,
     mut images: ResMut<'_, Assets<Image>>,
@@ -77,7 +86,7 @@ pub(super) fn lay_out(
     let replay = &*given.replay;
     let Some(size) = given.cameras.iter().find_map(Camera::physical_viewport_size).filter(|_| given.panels.0) else { return };
     let rows = bar_rows(replay, given.focus.0);
-    let next = BarLayout::new(size, given.scale.0, rows.len(), 0.0);
+    let next = BarLayout::new(size, given.scale.0, rows.len(), thumbnails_px(replay, given.focus.0));
     if *layout == next && !given.focus.is_changed() {
         return;
     }
@@ -95,6 +104,11 @@ pub(super) fn lay_out(
             text.0 = format!("{:.1} s", length_secs * f64::from(tick) / f64::from(TICKS - 1));
         }
     }
+}
+
+/// Height of the row of small pictures; 0 when the robot in focus has no camera.
+pub(crate) fn thumbnails_px(replay: &Replay, focus: usize) -> f32 {
+    if replay.cameras.iter().any(|camera| camera.robot == focus) { THUMBNAIL_PX } else { 0.0 }
 }
 
 #[expect(

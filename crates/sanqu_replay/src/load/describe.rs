@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sanqu_robot::{DriveTable, Drivetrain, RobotError, RobotModel};
+use sanqu_robot::{CameraMount, DriveTable, Drivetrain, RobotError, RobotModel};
 
 use super::Source;
 use crate::ReplayError;
@@ -12,13 +12,15 @@ use crate::mesh_file::MeshSearch;
 /// Looks by the file of the description: robots of one model share theirs.
 pub(super) type KnownLooks = HashMap<PathBuf, Arc<Looks>>;
 
-/// A robot's model, the pose that it takes when nothing is recorded (rad or m in model order), and what is drawn of it.
+/// A robot's model, the pose that it takes when nothing is recorded (rad or m in model order), what is drawn of it, and where its
+/// cameras sit.
 pub(super) struct Description {
     pub(super) model: RobotModel,
     pub(super) stand: Vec<f64>,
     pub(super) looks: Arc<Looks>,
     /// The drives; none where there is no table, or (with a warning) one that does not fit the robot.
     pub(super) drives: Option<(DriveTable, Drivetrain)>,
+    pub(super) cameras: Vec<CameraMount>,
 }
 
 /// The description that the options name for the robot or its model; else the store's snapshot, else (with a warning) the
@@ -63,6 +65,7 @@ fn read(source: &Source<'_>, urdf: &Path, known: &mut KnownLooks, warnings: &mut
             vec![0.0; model.joints().len()]
         }
     };
+    let cameras = table.cameras().to_vec();
     let drives = match Drivetrain::new(&table, &model) {
         _ if table.drives().is_empty() => None,
         Ok(train) => Some((table, train)),
@@ -81,7 +84,7 @@ fn read(source: &Source<'_>, urdf: &Path, known: &mut KnownLooks, warnings: &mut
             looks
         }
     };
-    Ok(Description { model, stand, looks, drives })
+    Ok(Description { model, stand, looks, drives, cameras })
 }
 
 /// Mesh files that are not beside their description are looked for in the folders that the options name, then with the

@@ -1,5 +1,6 @@
 //! From episodes on disk to a [`Replay`].
 
+mod cameras;
 mod describe;
 mod drives;
 mod field;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
+use sanqu_robot::CameraMount;
 use sanqu_store::{Episode, Store};
 
 use self::describe::KnownLooks;
@@ -69,7 +71,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let start_ns = first.start_ns;
     let shifts = shifts(&episodes.iter().map(|(_, episode)| episode.manifest()).collect::<Vec<_>>(), &mut warnings);
     let mut robots: Vec<RobotRecord> = Vec::new();
-    let (mut lanes, mut marks) = (Vec::new(), Vec::new());
+    let (mut lanes, mut marks, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
     let mut known = KnownLooks::new();
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
         let ledger = episode.loss()?;
@@ -77,9 +79,11 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
             let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options };
-            if let Some(mut record) = robot(&source, &field, place, &mut known, &mut warnings)? {
+            if let Some((mut record, mounts)) = robot(&source, &field, place, &mut known, &mut warnings)? {
                 record.shift_ns = *shift_ns;
-                lanes.extend(robot_lanes(&source, robots.len(), *shift_ns)?);
+                let own = robot_lanes(&source, robots.len(), *shift_ns)?;
+                cameras.extend(cameras::find(&source, (&record.model, &mounts), (lanes.len(), &own)));
+                lanes.extend(own);
                 robots.push(record);
             }
         }
@@ -90,7 +94,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let spans = episodes.iter().zip(&shifts).map(|((_, e), shift)| (e.manifest().start_ns - shift, e.manifest().stop_ns - shift));
     let (start_ns, end_ns) = spans.fold((start_ns, start_ns), |(start, end), (from, to)| (start.min(from), end.max(to)));
     marks.sort();
-    Ok(Loaded { replay: Replay { lanes, marks, ..Replay::new(field, robots, start_ns, end_ns) }, warnings })
+    Ok(Loaded { replay: Replay { lanes, marks, cameras, ..Replay::new(field, robots, start_ns, end_ns) }, warnings })
 }
 
 /// The streams of one robot on the timeline.
@@ -167,14 +171,14 @@ pub(crate) struct Source<'a> {
     pub(crate) options: &'a LoadOptions,
 }
 
-/// Loads one robot; none (with a warning) when it has no joint rows.
+/// Loads one robot and where its cameras sit; none (with a warning) when it has no joint rows.
 fn robot(
     source: &Source<'_>,
     field: &FieldConfig,
     world_from_station: Isometry3<f64>,
     known: &mut KnownLooks,
     warnings: &mut Vec<String>,
-) -> Result<Option<RobotRecord>, ReplayError> {
+) -> Result<Option<(RobotRecord, Vec<CameraMount>)>, ReplayError> {
     let (entry, manifest) = (source.entry, source.episode.manifest());
     let Some(stream) = source.episode.stream(&entry.robot, "joint").filter(|stream| stream.rows > 0) else {
         warnings.push(format!("{}: no joint rows in episode {}: not shown", entry.robot, manifest.episode));
@@ -187,7 +191,7 @@ fn robot(
     tell_joints(&entry.robot, &description.model, &track, warnings);
     let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
     let base = rows::base(source.episode, &entry.robot, &world_from_station, warnings)?;
-    Ok(Some(RobotRecord {
+    let record = RobotRecord {
         robot: entry.robot.clone(),
         name,
         station: manifest.station.clone(),
@@ -200,7 +204,8 @@ fn robot(
         world_from_station,
         shift_ns: 0,
         lost_rows: stream.lost.total(),
-    }))
+    };
+    Ok(Some((record, description.cameras)))
 }
 
 fn tell_joints(robot: &Id, model: &sanqu_robot::RobotModel, track: &Track, warnings: &mut Vec<String>) {

@@ -22,6 +22,7 @@ use super::capture::{Pixels, Shutter, install};
 use crate::ReplayError;
 use crate::bar::Panels;
 use crate::camera::CameraStart;
+use crate::cameras::WaitForFrames;
 use crate::replay::Replay;
 use crate::scene::Quality;
 use crate::timeline::Playhead;
@@ -64,11 +65,12 @@ impl Studio {
                 preset: options.view.preset,
                 size: options.size.as_vec2(),
                 target,
-                inset: options.view.inset(&replay),
+                inset: options.view.inset(&replay, options.size),
             })
             .insert_resource(options.view.focus(&replay))
             .insert_resource(Panels(options.view.panels))
             .insert_resource(options.view.lang)
+            .insert_resource(WaitForFrames(true))
             .insert_resource(options.quality)
             .insert_resource(Playhead { playing: false, ..playhead })
             .insert_resource(options.view.xray)

@@ -2,11 +2,12 @@ use bevy::app::{App, Plugin, Startup, Update};
 use bevy::input::ButtonInput;
 use bevy::input::keyboard::KeyCode;
 use bevy::prelude::{
-    BackgroundColor, BorderRadius, Color, Commands, Component, IntoScheduleConfigs, Node, PositionType, Query, Res, Text, TextColor,
-    TextFont, UiRect, Val, Visibility, With,
+    BackgroundColor, BorderRadius, Color, Commands, Component, GlobalZIndex, IntoScheduleConfigs, Node, PositionType, Query, Res, Text,
+    TextColor, TextFont, UiRect, Val, Visibility, With,
 };
 use bevy::text::FontSize;
 
+use crate::bar::Layer;
 use crate::lang::Lang;
 use crate::scene::{ReplayFont, load_font};
 use crate::timeline::ReplaySystems;
@@ -77,7 +78,7 @@ fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>, lang: Res<'_
     };
     panel(lang.pick("?  help", "?  帮助"), 12.0, Node { right: Val::Px(12.0), bottom: Val::Px(HINT_BOTTOM_PX), ..Default::default() });
     let help = panel(lang.pick(HELP_EN, HELP_ZH), 16.0, Node { left: Val::Percent(26.0), top: Val::Percent(28.0), ..Default::default() });
-    commands.entity(help).insert((HelpText, Visibility::Hidden));
+    commands.entity(help).insert((HelpText, GlobalZIndex(Layer::HELP), Visibility::Hidden));
 }
 
 fn toggle(keys: Res<'_, ButtonInput<KeyCode>>, mut help: Query<'_, '_, &mut Visibility, With<HelpText>>) {

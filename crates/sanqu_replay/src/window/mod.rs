@@ -16,6 +16,7 @@ use bevy::window::{Window, WindowPlugin, WindowResolution};
 use crate::ReplayError;
 use crate::bar::{Panels, ScrubPlugin};
 use crate::camera::CameraStart;
+use crate::cameras::WaitForFrames;
 use crate::inspector::PickingPlugin;
 use crate::render::{find_adapter, settings};
 use crate::replay::Replay;
@@ -54,10 +55,11 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>)
     let quality = if adapter.software { Quality::PLAIN } else { Quality::FULL };
     let exit = App::new()
         .add_plugins(plugins)
-        .insert_resource(CameraStart { preset: view.preset, size: size.as_vec2(), target: None, inset: view.inset(&replay) })
+        .insert_resource(CameraStart { preset: view.preset, size: size.as_vec2(), target: None, inset: view.inset(&replay, size) })
         .insert_resource(view.focus(&replay))
         .insert_resource(Panels(view.panels))
         .insert_resource(view.lang)
+        .insert_resource(WaitForFrames(false))
         .insert_resource(quality)
         .insert_resource(playhead)
         .insert_resource(view.xray)

@@ -9,6 +9,7 @@
     reason = "a test stops at what it does not expect, says what it skips, and rounds to pixels"
 )]
 
+mod cameras;
 mod drives;
 mod golden;
 mod loading;

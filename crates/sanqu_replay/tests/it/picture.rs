@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use bevy::math::{UVec2, Vec3};
 use bevy::transform::components::GlobalTransform;
 use sanqu_replay::ReplayError;
+use sanqu_replay::bar::{BarLayout, bar_rows};
 use sanqu_replay::camera::{FOV_RAD, Orbit, Preset};
 use sanqu_replay::frame::bevy_from_world;
 use sanqu_replay::render::{Adapter, RenderJob, find_adapter, render};
-use sanqu_replay::replay::Posture;
+use sanqu_replay::replay::{Posture, Replay};
 use sanqu_replay::scene::SKY_RGB;
 use sanqu_replay::timeline::Playhead;
+use sanqu_replay::track::Blend;
 use sanqu_replay::view::View;
 use sanqu_store::mp4::Mp4Reader;
 
-use crate::synthetic::{SKIN_RGBA, replay};
+use crate::synthetic::{PERIOD_NS, SKIN_RGBA, START_NS, replay, replay_without};
 
 pub(crate) const SIZE: UVec2 = UVec2::new(320, 180);
 
@@ -31,12 +33,12 @@ pub(crate) fn adapter(test: &str) -> Option<Adapter> {
     }
 }
 
-pub(crate) struct Picture {
+pub(crate) struct Shown {
     pub(crate) size: UVec2,
     rgb: Vec<u8>,
 }
 
-impl Picture {
+impl Shown {
     pub(crate) fn open(path: &PathBuf) -> Self {
         let decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
         let mut reader = decoder.read_info().unwrap();
@@ -80,7 +82,7 @@ fn a_still_shows_the_zones_and_the_robot_where_it_stands() {
     let job = RenderJob { out: out.clone(), playhead, view: View::plain(preset), size: Some(SIZE), seconds: 1.0 };
     let zones: Vec<[f32; 3]> = scene.field.zones.iter().map(|zone| zone.colour).collect();
     render(scene, &job, job.choice(&adapter), &mut |_| {}).unwrap();
-    let picture = Picture::open(&out);
+    let picture = Shown::open(&out);
     assert_eq!(picture.size, SIZE);
 
     let sky = picture.share(|rgb| rgb.iter().zip(SKY_RGB).all(|(a, b)| (a - b).abs() < 0.08));
@@ -107,6 +109,57 @@ fn a_still_shows_the_zones_and_the_robot_where_it_stands() {
             let found = picture.at(x.round() as u32, y.round() as u32);
             assert!(same_hue(found, skin), "{} {name} at {x:.0},{y:.0}: {found:?} is not the robot", record.robot);
         }
+    }
+}
+
+/// Where a point of a link (z up, m) is in a picture.
+fn place(replay: &Replay, robot: usize, point: (&str, [f64; 3]), view: (&View, UVec2), t_ns: i64) -> (u32, u32) {
+    let (view, size) = view;
+    let inset = view.inset(replay, size);
+    let orbit = Orbit::preset_beside(view.preset, replay, size.x as f32 / size.y as f32, inset);
+    let tangent = (inset.fov_rad() / 2.0).tan();
+    let mut posture = Posture::default();
+    let record = &replay.robots[robot];
+    record.posture_at(t_ns, &mut posture).unwrap();
+    let link = bevy_from_world(&posture.links[record.model.link_index(point.0).unwrap()]);
+    let seen = GlobalTransform::from(orbit.transform()).affine().inverse();
+    let seen = seen.transform_point3(link.transform_point(sanqu_replay::frame::bevy_point(point.1)));
+    let half = size.as_vec2() / 2.0;
+    ((half.x + seen.x / (-seen.z * tangent) * half.y).round() as u32, (half.y - seen.y / (-seen.z * tangent) * half.y).round() as u32)
+}
+
+#[test]
+fn in_a_gap_the_robot_is_grey_and_the_timeline_says_so() {
+    let Some(adapter) = adapter("in_a_gap_the_robot_is_grey_and_the_timeline_says_so") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("gap.png");
+    let size = UVec2::new(640, 360);
+    let replay = replay_without(500..900);
+    let mut playhead = Playhead { blend: Blend::Interpolate, ..Playhead::new(replay.start_ns, replay.end_ns) };
+    playhead.seek_ns(START_NS + 700 * PERIOD_NS);
+    let view = View::default();
+    let layout = BarLayout::new(size, 0.5, bar_rows(&replay, 0).len(), 0.0);
+    let gap = replay.lanes[0].gaps[0];
+    let (from, to) = (layout.x_of(gap.from_ns, &playhead) * 0.5, layout.x_of(gap.to_ns, &playhead) * 0.5);
+    let lane = ((layout.track().min.y + layout.marks_px() + layout.lane_px() / 2.0) * 0.5) as u32;
+    let torsos = [0, 1].map(|robot| place(&replay, robot, ("torso", [0.0, 0.0, 0.25]), (&view, size), playhead.t_ns));
+    let job = RenderJob { out: out.clone(), playhead, view, size: Some(size), seconds: 1.0 };
+    render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
+
+    let shown = Shown::open(&out);
+    let skin = [SKIN_RGBA[0], SKIN_RGBA[1], SKIN_RGBA[2]];
+    let [stale, live] = torsos.map(|(x, y)| shown.at(x, y));
+    assert!(same_hue(live, skin), "the other robot at {:?} is alive: {live:?}", torsos[1]);
+    let grey = stale.iter().fold(0.0_f32, |most, channel| most.max((channel - stale[0]).abs()));
+    assert!(grey < 0.09, "the robot at {:?} is grey: {stale:?}", torsos[0]);
+    let is_gap = |[r, _, b]: [f32; 3]| r > b + 0.2;
+    for x in (40..(size.x - 10)).filter(|x| *x as f32 > layout.track().min.x * 0.5) {
+        let inside = (x as f32) > from + 1.0 && (x as f32) < to - 1.0;
+        let outside = (x as f32) < from - 1.0 || (x as f32) > to + 1.0;
+        let cursor = (x as f32 - from.midpoint(to)).abs() < 2.0;
+        let found = shown.at(x, lane);
+        assert!(cursor || !inside || is_gap(found), "column {x} of the gap {from}..{to} is {found:?}");
+        assert!(!outside || !is_gap(found), "column {x} beside the gap {from}..{to} is {found:?}");
     }
 }
 

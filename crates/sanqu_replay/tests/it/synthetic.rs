@@ -1,8 +1,9 @@
 //! A small humanoid that nods and waves for four seconds, at a station of a field with three zones.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use sanqu_model::FieldConfig;
+use sanqu_model::{FieldConfig, LossCause};
 use sanqu_replay::body::Looks;
 use sanqu_replay::lane::Lane;
 use sanqu_replay::mark::{Mark, MarkKind};
@@ -126,6 +127,23 @@ fn series() -> Series {
     let names = ELEMENTS.map(str::to_owned).to_vec();
     let t_ns = (0..ROWS).map(|row| START_NS + PERIOD_NS * i64::try_from(row).unwrap()).collect();
     Series { t_ns, names, values: (0..ROWS).flat_map(row_values).collect() }
+}
+
+/// As [`replay`], but the rows `missing` of the first robot are really lost.
+pub(crate) fn replay_without(missing: Range<usize>) -> Replay {
+    let mut replay = replay();
+    let at = |row: usize| START_NS + PERIOD_NS * i64::try_from(row).unwrap();
+    let rows = u64::try_from(missing.len()).ok();
+    let gap = Gap { from_ns: at(missing.start - 1), to_ns: at(missing.end), rows, cause: Some(LossCause::Network) };
+    let whole = series();
+    let kept: Vec<usize> = (0..ROWS).filter(|row| !missing.contains(row)).collect();
+    let values = kept.iter().flat_map(|row| whole.row(*row).to_vec()).collect();
+    let series = Series { t_ns: kept.iter().map(|row| at(*row)).collect(), values, names: whole.names };
+    let record = &mut replay.robots[0];
+    replay.lanes[0].instants = Instants::new(series.t_ns.iter().copied());
+    replay.lanes[0].gaps = vec![gap];
+    record.track = Track::new(&record.model, series, record.track.rest().to_vec(), Breaks { gaps: vec![gap], restarts: Vec::new() });
+    replay
 }
 
 /// Two robots, each with [`series`]; the first has a gap of 50 rows behind row 499 in its ledger.

@@ -1,0 +1,114 @@
+//! Pictures of one camera by row: from the last keyframe on, or one JPEG.
+
+use arrow_array::cast::AsArray;
+use bevy::math::UVec2;
+use openh264::decoder::Decoder;
+use openh264::formats::YUVSource as _;
+use sanqu_model::{StreamEntry, VIDEO_DATA};
+use sanqu_store::Episode;
+use sanqu_store::mp4::Mp4Reader;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::picture::EDGE_MAX;
+use super::{FrameSource, Picture};
+
+/// Reads and decodes the pictures of one camera.
+pub(super) enum Film {
+    H264(Box<H264>),
+    Jpegs(Box<(Episode, StreamEntry)>),
+}
+
+pub(super) struct H264 {
+    reader: Mp4Reader,
+    decoder: Decoder,
+    /// The picture that the decoder expects; none when it must begin at a keyframe.
+    next: Option<usize>,
+}
+
+impl Film {
+    /// Opens the pictures.
+    ///
+    /// # Errors
+    /// In words for the picture's place.
+    pub(super) fn open(source: &FrameSource) -> Result<Self, String> {
+        match source {
+            FrameSource::Film(path) => {
+                let reader = Mp4Reader::open(path).map_err(|error| error.to_string())?;
+                Ok(Self::H264(Box::new(H264 { reader, decoder: decoder()?, next: None })))
+            }
+            FrameSource::Jpegs(stream) => Ok(Self::Jpegs(stream.clone())),
+            FrameSource::Unreadable(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// The picture of a row.
+    ///
+    /// # Errors
+    /// In words for the picture's place: files that cannot be read, pictures that cannot be decoded.
+    pub(super) fn picture(&mut self, row: usize) -> Result<Picture, String> {
+        match self {
+            Self::H264(film) => film.picture(row),
+            Self::Jpegs(stream) => jpeg(&stream.0, &stream.1, row),
+        }
+    }
+}
+
+fn decoder() -> Result<Decoder, String> {
+    Decoder::new().map_err(|error| format!("H.264 decoder: {error}"))
+}
+
+impl H264 {
+    /// Goes on where the last picture ended, when that is between the keyframe and the row; else begins at the keyframe.
+    fn picture(&mut self, row: usize) -> Result<Picture, String> {
+        let key =
+            self.reader.keyframe_before(row).ok_or_else(|| format!("the film has {} frames, none of row {row}", self.reader.len()))?;
+        let begin = match self.next {
+            Some(next) if key < next && next <= row => next,
+            _ => {
+                self.decoder = decoder()?;
+                key
+            }
+        };
+        // Until the row is reached, an error leaves the decoder where nobody knows.
+        self.next = None;
+        for index in begin..row {
+            let unit = self.reader.frame(index).map_err(|error| error.to_string())?;
+            self.decoder.decode(&unit).map_err(|error| format!("frame {index}: {error}"))?;
+        }
+        let unit = self.reader.frame(row).map_err(|error| error.to_string())?;
+        let decoded = self.decoder.decode(&unit).map_err(|error| format!("frame {row}: {error}"))?;
+        let decoded = decoded.ok_or_else(|| format!("frame {row}: the decoder gave no picture"))?;
+        let (width, height) = decoded.dimensions();
+        let size = size_of(width, height)?;
+        let mut rgba = vec![0; width * height * 4];
+        decoded.write_rgba8(&mut rgba);
+        self.next = Some(row + 1);
+        Ok(Picture { row, from_row: key, size, rgba })
+    }
+}
+
+fn jpeg(episode: &Episode, stream: &StreamEntry, row: usize) -> Result<Picture, String> {
+    let mut batches = episode.read_rows(stream, Some(&[VIDEO_DATA]), row..row + 1).map_err(|error| error.to_string())?;
+    let batch = batches.next().ok_or_else(|| format!("no row {row}"))?.map_err(|error| error.to_string())?;
+    let column = batch.column_by_name(VIDEO_DATA).and_then(|column| column.as_binary_opt::<i32>());
+    let column = column.ok_or_else(|| format!("column {VIDEO_DATA} holds no bytes"))?;
+    let bytes = column.iter().next().flatten().ok_or_else(|| format!("no bytes in row {row}"))?;
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA).set_max_width(EDGE_MAX).set_max_height(EDGE_MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let rgba = decoder.decode().map_err(|error| format!("frame {row}: JPEG: {error}"))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| format!("frame {row}: a JPEG without size"))?;
+    if rgba.len() != width * height * 4 {
+        return Err(format!("frame {row}: {} bytes for {width}x{height} pixels", rgba.len()));
+    }
+    Ok(Picture { row, from_row: row, size: size_of(width, height)?, rgba })
+}
+
+fn size_of(width: usize, height: usize) -> Result<UVec2, String> {
+    match (u32::try_from(width), u32::try_from(height)) {
+        (Ok(x), Ok(y)) if (1..=EDGE_MAX).contains(&width) && (1..=EDGE_MAX).contains(&height) => Ok(UVec2::new(x, y)),
+        _ => Err(format!("{width}x{height} pixels; at most {EDGE_MAX} a side are shown")),
+    }
+}

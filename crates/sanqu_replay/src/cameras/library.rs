@@ -1,0 +1,176 @@
+//! One thread that decodes what is asked for, so that the scene never waits.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use bevy::prelude::{Commands, Res, Resource};
+
+use super::cache::{Cache, Place};
+use super::film::Film;
+use super::{FrameSource, Picture};
+use crate::replay::Replay;
+
+/// Decoded pictures that are held, bytes.
+const FRAMES_BYTES_MAX: usize = 96 << 20;
+/// Most pictures that wait behind those that are to be shown now.
+const WAITING_MAX: usize = 64;
+
+/// A picture, or in words why there is none.
+pub type Shot = Arc<Result<Picture, String>>;
+
+/// The pictures of all cameras.
+#[derive(Resource)]
+pub struct Library {
+    shared: Arc<Shared>,
+    worker: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    desk: Mutex<Desk>,
+    changed: Condvar,
+}
+
+struct Desk {
+    /// For each camera: the row that is to be shown.
+    wanted: Vec<Option<usize>>,
+    /// What else would be good to have, after those.
+    later: VecDeque<Place>,
+    cache: Cache,
+    closing: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Library {
+    /// A library of cameras; their files are opened when a picture is first asked for.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn open(sources: Vec<FrameSource>) -> std::io::Result<Self> {
+        let cache = Cache::new(FRAMES_BYTES_MAX);
+        let desk = Desk { wanted: vec![None; sources.len()], later: VecDeque::new(), cache, closing: false };
+        let shared = Arc::new(Shared { desk: Mutex::new(desk), changed: Condvar::new() });
+        let theirs = Arc::clone(&shared);
+        let worker = std::thread::Builder::new().name("video".to_owned()).spawn(move || work(&theirs, &sources))?;
+        Ok(Self { shared, worker: Some(worker) })
+    }
+
+    /// The picture of a camera's row if it is decoded; else it is decoded next, instead of what was asked for of this camera before.
+    pub fn ask(&self, camera: usize, row: usize) -> Option<Shot> {
+        let mut desk = self.shared.lock();
+        *desk.wanted.get_mut(camera)? = Some(row);
+        let shot = desk.cache.get((camera, row));
+        if shot.is_none() {
+            self.shared.changed.notify_all();
+        }
+        shot
+    }
+
+    /// As [`Library::ask`], but behind everything that is to be shown now. Nothing is asked for when too much waits already.
+    pub fn ask_later(&self, camera: usize, row: usize) -> Option<Shot> {
+        let mut desk = self.shared.lock();
+        let shot = desk.cache.get((camera, row));
+        if shot.is_none() && !desk.later.contains(&(camera, row)) && desk.later.len() < WAITING_MAX {
+            desk.later.push_back((camera, row));
+            self.shared.changed.notify_all();
+        }
+        shot
+    }
+
+    /// The picture of a camera's row, however long that takes; none for a camera that does not exist, or when the worker has ended.
+    pub fn wait(&self, camera: usize, row: usize) -> Option<Shot> {
+        let mut desk = self.shared.lock();
+        loop {
+            if let Some(shot) = desk.cache.get((camera, row)) {
+                return Some(shot);
+            }
+            if desk.closing {
+                return None;
+            }
+            // Again in every round: somebody else may have asked for another row of this camera meanwhile.
+            *desk.wanted.get_mut(camera)? = Some(row);
+            self.shared.changed.notify_all();
+            desk = self.shared.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.changed.notify_all();
+        if let Some(worker) = self.worker.take() {
+            // A worker that panicked has said so itself.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// The worker: opens films, decodes, puts pictures into the cache.
+fn work(shared: &Shared, sources: &[FrameSource]) {
+    let mut films: Vec<Option<Result<Film, String>>> = sources.iter().map(|_| None).collect();
+    let mut turn = 0;
+    let _closing = Closing(shared);
+    while let Some((camera, row)) = next_job(shared, &mut turn) {
+        let film = films[camera].get_or_insert_with(|| Film::open(&sources[camera]));
+        let shot = match film {
+            Ok(film) => film.picture(row),
+            Err(reason) => Err(reason.clone()),
+        };
+        let mut desk = shared.lock();
+        desk.cache.put((camera, row), Arc::new(shot));
+        // Asked for and given: when the cache cannot hold all that is shown, it is asked for again, not decoded in circles.
+        if desk.wanted[camera] == Some(row) {
+            desk.wanted[camera] = None;
+        }
+        drop(desk);
+        shared.changed.notify_all();
+    }
+}
+
+/// Tells those who wait when the worker has ended, however it ended.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().closing = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Waits for something to decode; none when the library closes. Cameras take turns.
+fn next_job(shared: &Shared, turn: &mut usize) -> Option<Place> {
+    let mut desk = shared.lock();
+    loop {
+        if desk.closing {
+            return None;
+        }
+        let count = desk.wanted.len();
+        for step in 1..=count {
+            let camera = (*turn + step) % count;
+            if let Some(row) = desk.wanted[camera].filter(|row| !desk.cache.holds((camera, *row))) {
+                *turn = camera;
+                return Some((camera, row));
+            }
+        }
+        while let Some(place) = desk.later.pop_front() {
+            if place.0 < count && !desk.cache.holds(place) {
+                return Some(place);
+            }
+        }
+        desk = shared.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Opens the library of the replay's cameras.
+pub(super) fn open(mut commands: Commands<'_, '_>, replay: Res<'_, Replay>) {
+    match Library::open(replay.cameras.iter().map(|camera| camera.source.clone()).collect()) {
+        Ok(library) => commands.insert_resource(library),
+        Err(error) => bevy::log::error!("no video: {error}"),
+    }
+}

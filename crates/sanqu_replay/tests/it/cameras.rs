@@ -1,0 +1,201 @@
+//! Video beside the scene: the frame shown is the newest of the instant, through the real decoder.
+
+use std::path::{Path, PathBuf};
+
+use bevy::math::UVec2;
+use sanqu_model::{EpisodeId, Id, RobotEntry, StreamDescription};
+use sanqu_replay::bar::{BarLayout, bar_rows};
+use sanqu_replay::camera::Preset;
+use sanqu_replay::cameras::{FrameSource, Library, PanelLayout, Picture, THUMBNAIL_PX, shown_cameras};
+use sanqu_replay::load::{LoadOptions, load};
+use sanqu_replay::render::{RenderJob, render};
+use sanqu_replay::replay::Replay;
+use sanqu_replay::timeline::Playhead;
+use sanqu_replay::view::View;
+use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
+use sanqu_wire::{ENCODING_JPEG, SampleHeader};
+
+use crate::picture::{Shown, adapter};
+
+fn golden() -> Replay {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let store = Some(repository.join("recordings/golden/v1/store"));
+    let options = LoadOptions { episodes: vec!["last".to_owned()], store, field: None, assets: vec![repository.join("assets")] };
+    load(&options).unwrap().replay
+}
+
+fn library(replay: &Replay) -> Library {
+    Library::open(replay.cameras.iter().map(|camera| camera.source.clone()).collect()).unwrap()
+}
+
+/// The number burnt into the top of every simulated frame: 40 cells over its width, 4 to tell bright from dark, 32 bits,
+/// highest first. `bright` looks at the middle of a cell.
+fn number(bright: impl Fn(f32) -> bool) -> Option<u32> {
+    let cell = |index: u16| bright((f32::from(index) + 0.5) / 40.0);
+    let is_strip = cell(0) && !cell(1) && cell(2) && !cell(3);
+    is_strip.then(|| (4..36).fold(0, |number, index| (number << 1) | u32::from(cell(index))))
+}
+
+fn number_of(picture: &Picture) -> Option<u32> {
+    number(|x| {
+        let column = (x * picture.size.x as f32) as usize;
+        picture.rgba[(3 * picture.size.x as usize + column) * 4 + 1] > 128
+    })
+}
+
+#[test]
+fn every_instant_shows_the_newest_frame_whichever_was_shown_before() {
+    let replay = golden();
+    let library = library(&replay);
+    assert_eq!(replay.cameras.len(), 2);
+    let (mut seed, mut last) = (1_u64, None);
+    for _ in 0..60 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let t_ns = replay.start_ns + i64::try_from(seed >> 33).unwrap() % (replay.end_ns - replay.start_ns);
+        let camera = usize::try_from(seed >> 20).unwrap() % replay.cameras.len();
+        let instants = replay.lanes[replay.cameras[camera].lane].instants.as_slice();
+        // The golden recording lost no frame: row n is the camera's frame n.
+        let expect = instants.iter().filter(|t| **t <= t_ns).count() - 1;
+        let row = replay.lanes[replay.cameras[camera].lane].instants.row_at(t_ns).unwrap();
+        let shot = library.wait(camera, row).unwrap();
+        let picture = shot.as_ref().as_ref().unwrap();
+        assert_eq!((number_of(picture), picture.row), (u32::try_from(expect).ok(), expect), "camera {camera} after {last:?}");
+        assert!(picture.from_row <= row && row - picture.from_row < 15, "decoding began at {}", picture.from_row);
+        last = Some((camera, row));
+    }
+}
+
+#[test]
+fn what_is_not_decoded_yet_is_not_waited_for() {
+    let replay = golden();
+    let library = library(&replay);
+    assert!(library.ask(0, 14).is_none(), "nothing is decoded before it is asked for");
+    assert!(library.ask_later(1, 3).is_none());
+    let shot = library.wait(0, 20).unwrap();
+    assert_eq!(number_of(shot.as_ref().as_ref().unwrap()), Some(20));
+    assert!(library.ask(0, 20).is_some());
+    let failure = library.wait(0, 100_000).unwrap();
+    assert!(failure.as_ref().as_ref().unwrap_err().contains("frames"), "{failure:?}");
+    assert!(library.wait(9, 0).is_none(), "there is no such camera");
+    let unreadable = Library::open(vec![FrameSource::Unreadable("video/av1: not shown".to_owned())]).unwrap();
+    assert_eq!(unreadable.wait(0, 0).unwrap().as_ref().as_ref().unwrap_err(), "video/av1: not shown");
+}
+
+#[test]
+fn cameras_sit_where_the_robots_description_says() {
+    let replay = golden();
+    for camera in &replay.cameras {
+        let record = &replay.robots[camera.robot];
+        let mount = camera.mount.as_ref().unwrap_or_else(|| panic!("{}: no mount", record.robot));
+        let name = &record.model.links()[mount.link].name;
+        let expect = if record.robot.as_str() == "kuavo-01" { ("camera", 1.6406) } else { (name.as_str(), 1.7802) };
+        assert_eq!(name, expect.0);
+        assert!((mount.fov_rad - expect.1).abs() < 1e-9 && (camera.aspect - 4.0 / 3.0).abs() < 0.4, "{mount:?} {}", camera.aspect);
+    }
+}
+
+#[test]
+fn a_drawn_picture_has_the_frame_of_its_instant_in_the_panel() {
+    let Some(adapter) = adapter("a_drawn_picture_has_the_frame_of_its_instant_in_the_panel") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("panel.png");
+    let (replay, size) = (golden(), UVec2::new(1280, 720));
+    let mut playhead = Playhead::new(replay.start_ns, replay.end_ns);
+    playhead.seek_secs(1.333);
+    let lane = &replay.lanes[replay.cameras[0].lane];
+    let expect = lane.instants.row_at(playhead.t_ns).unwrap();
+    let view = View { preset: Preset::Robot(0), ..View::default() };
+    let bar = BarLayout::new(size, 1.0, bar_rows(&replay, 0).len(), THUMBNAIL_PX);
+    let room = PanelLayout::new(bar.picture, bar.height(), shown_cameras(&replay, 0).len()).room(0);
+    let job = RenderJob { out: out.clone(), playhead, view, size: Some(size), seconds: 1.0 };
+    render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
+    let shown = Shown::open(&out);
+    let found = number(|x| shown.at((room.min.x + x * room.width()) as u32, room.min.y as u32 + 3)[1] > 0.5);
+    assert_eq!(found, u32::try_from(expect).ok());
+}
+
+/// A grey JPEG of 8 x 8 pixels: one block that has only its mean.
+fn jpeg(grey: u8) -> Vec<u8> {
+    let mut bytes = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    bytes.extend([8; 64]);
+    bytes.extend([0xff, 0xc0, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
+    // DC: sizes 0 to 8 in four bits each; AC: only "end of block", in one bit.
+    bytes.extend([0xff, 0xc4, 0, 28, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    bytes.extend([0xff, 0xc4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    let value = i32::from(grey) - 128;
+    let size = 32 - value.unsigned_abs().leading_zeros();
+    let written = if value < 0 { value + (1 << size) - 1 } else { value };
+    let bits = format!("{size:04b}{}0", if size == 0 { String::new() } else { format!("{written:0width$b}", width = size as usize) });
+    for byte in format!("{bits:1<16}").as_bytes().chunks(8) {
+        let byte = u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap();
+        bytes.push(byte);
+        bytes.extend((byte == 0xff).then_some(0));
+    }
+    bytes.extend([0xff, 0xd9]);
+    bytes
+}
+
+fn id(text: &str) -> Id {
+    text.parse().unwrap()
+}
+
+/// A sealed episode with one JPEG camera of ten frames, frame n as bright as 20 n; frame 7 is damaged.
+fn jpeg_episode(root: &Path) -> PathBuf {
+    let store = Store::open_or_create(root, &id("test"), "UTC").unwrap();
+    let start_ns = 1_763_740_800_000_000_000;
+    let start = EpisodeStart {
+        episode: EpisodeId::new(start_ns, 1),
+        field: id("test"),
+        zone: None,
+        station: id("a01"),
+        task: None,
+        prompt: String::new(),
+        operator: None,
+        robots: vec![RobotEntry { robot: id("tin-01"), model: "tin".to_owned(), description: None }],
+        start_ns,
+        pre_roll_ns: start_ns,
+        recorder: "test".to_owned(),
+        facts: Default::default(),
+    };
+    let mut journal = JournalWriter::create(&store, &start).unwrap();
+    let description = StreamDescription {
+        stream: "camera/wrist".parse().unwrap(),
+        encoding: ENCODING_JPEG.to_owned(),
+        rate_hz: 10.0,
+        clock: 1,
+        quantities: Vec::new(),
+        facts: Default::default(),
+    };
+    journal.control(&Control::Describe { robot: id("tin-01"), description: description.clone() }).unwrap();
+    let key = "sanqu/test/tin-01/camera/wrist".parse().unwrap();
+    for frame in 0..10_u8 {
+        let capture_ns = start_ns + 100_000_000 * i64::from(frame);
+        let payload = if frame == 7 { vec![0xff, 0xd8, 1, 2, 3] } else { jpeg(20 * frame) };
+        let schema_id = description.schema_id();
+        let header = SampleHeader { rows: 1, boot: 7, seq: frame.into(), capture_ns, clock: 1, schema_id, ..SampleHeader::default() };
+        let attachment = header.encode(&payload);
+        let sample = Sample { key: &key, encoding: ENCODING_JPEG, attachment: &attachment, payload: &payload, recv_ns: capture_ns };
+        journal.append(&sample).unwrap();
+    }
+    journal.control(&Control::Stop { stop_ns: start_ns + 1_000_000_000, ended_by: "stop".to_owned() }).unwrap();
+    seal(&store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
+    store.find("last").unwrap().dir().to_path_buf()
+}
+
+#[test]
+fn jpegs_are_shown_one_by_one_and_a_damaged_one_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let episode = sanqu_store::Episode::open(&jpeg_episode(&folder.path().join("store"))).unwrap();
+    let stream = episode.stream(&id("tin-01"), "camera/wrist").unwrap().clone();
+    let library = Library::open(vec![FrameSource::Jpegs(Box::new((episode, stream)))]).unwrap();
+    for row in [0_u8, 9, 3, 4, 3] {
+        let shot = library.wait(0, row.into()).unwrap();
+        let picture = shot.as_ref().as_ref().unwrap();
+        assert_eq!((picture.size, picture.row), (UVec2::new(8, 8), usize::from(row)));
+        assert!(picture.rgba.chunks(4).all(|pixel| pixel[0].abs_diff(20 * row) <= 2 && pixel[3] == 255), "{row}: {:?}", &picture.rgba[..4]);
+    }
+    let damaged = library.wait(0, 7).unwrap();
+    assert!(damaged.as_ref().as_ref().unwrap_err().contains("frame 7"), "{damaged:?}");
+    assert!(library.wait(0, 10).unwrap().as_ref().as_ref().unwrap_err().contains("no row 10"));
+}
