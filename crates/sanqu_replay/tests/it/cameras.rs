@@ -8,8 +8,9 @@ use sanqu_replay::bar::{BarLayout, bar_rows};
 use sanqu_replay::camera::Preset;
 use sanqu_replay::cameras::{FrameSource, Library, PanelLayout, Picture, THUMBNAIL_PX, shown_cameras};
 use sanqu_replay::load::{LoadOptions, load};
-use sanqu_replay::render::{RenderJob, render};
+use sanqu_replay::render::{Choice, RenderJob, render};
 use sanqu_replay::replay::Replay;
+use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
@@ -96,21 +97,23 @@ fn cameras_sit_where_the_robots_description_says() {
 
 #[test]
 fn a_drawn_picture_has_the_frame_of_its_instant_in_the_panel() {
-    let Some(adapter) = adapter("a_drawn_picture_has_the_frame_of_its_instant_in_the_panel") else { return };
+    if adapter("a_drawn_picture_has_the_frame_of_its_instant_in_the_panel").is_none() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("panel.png");
-    let (replay, size) = (golden(), UVec2::new(1280, 720));
+    let (replay, size) = (golden(), UVec2::new(800, 450));
     let mut playhead = Playhead::new(replay.start_ns, replay.end_ns);
     playhead.seek_secs(1.333);
     let lane = &replay.lanes[replay.cameras[0].lane];
     let expect = lane.instants.row_at(playhead.t_ns).unwrap();
     let view = View { preset: Preset::Robot(0), ..View::default() };
-    let bar = BarLayout::new(size, 1.0, bar_rows(&replay, 0).len(), THUMBNAIL_PX);
+    let bar = BarLayout::new(size, 0.625, bar_rows(&replay, 0).len(), THUMBNAIL_PX);
     let room = PanelLayout::new(bar.picture, bar.height(), shown_cameras(&replay, 0).len()).room(0);
     let job = RenderJob { out: out.clone(), playhead, view, size: Some(size), seconds: 1.0 };
-    render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
+    render(replay, &job, Choice { size, quality: Quality::PLAIN }, &mut |_| {}).unwrap();
     let shown = Shown::open(&out);
-    let found = number(|x| shown.at((room.min.x + x * room.width()) as u32, room.min.y as u32 + 3)[1] > 0.5);
+    let found = number(|x| shown.at(((room.min.x + x * room.width()) * 0.625) as u32, (room.min.y * 0.625) as u32 + 1)[1] > 0.5);
     assert_eq!(found, u32::try_from(expect).ok());
 }
 
