@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use bevy::math::UVec2;
 use clap::Parser;
 use sanqu_replay::camera::Preset;
-use sanqu_replay::render::EDGE_RANGE_PX;
+use sanqu_replay::render::{EDGE_RANGE_PX, SHEET_STILLS, SHEET_STILLS_MAX};
 use sanqu_replay::timeline::SPEED_RANGE;
 
 /// Longest film, s.
@@ -13,7 +13,7 @@ const FILM_SECS_MAX: f64 = 3600.0;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png"
+    after_help = "Examples:\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png"
 )]
 pub(crate) struct Args {
     /// Episodes: folders, or with --store the beginnings of ids, or `last`
@@ -37,6 +37,12 @@ pub(crate) struct Args {
     /// Draw into this file instead of a window; needs no display
     #[arg(long, value_name = "OUT.png|OUT.mp4", value_parser = picture_path)]
     pub(crate) render: Option<PathBuf>,
+    /// Draw a page of stills at even times, each with the video's frames, into the PNG that --render names
+    #[arg(long, requires = "render")]
+    pub(crate) contact_sheet: bool,
+    /// How many stills a contact sheet has
+    #[arg(long, value_name = "N", default_value_t = SHEET_STILLS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SHEET_STILLS_MAX)), requires = "contact_sheet")]
+    pub(crate) stills: u32,
     /// Size of the picture or window in pixels, as 1280x720
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<UVec2>,

@@ -3,7 +3,7 @@
 mod args;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use bevy::log::{Level, LogPlugin};
 use clap::Parser as _;
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, Loaded, load};
-use sanqu_replay::render::{Choice, Progress, RenderJob, find_adapter, render};
+use sanqu_replay::render::{Choice, Progress, RenderJob, SHEET_SIZE, SheetJob, contact_sheet, find_adapter, render};
+use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::track::Blend;
 use sanqu_replay::view::View;
@@ -77,6 +78,14 @@ fn run(args: &Args) -> anyhow::Result<()> {
         playhead.playing = true;
         return Ok(show(replay, playhead, view, args.size)?);
     };
+    if args.contact_sheet {
+        let size = args.size.unwrap_or(SHEET_SIZE);
+        let job = SheetJob { out: out.clone(), size, stills: args.stills, view };
+        find_adapter()?;
+        make_folder(out)?;
+        contact_sheet(replay, &job, Quality::FULL, &mut reporter())?;
+        return writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout");
+    }
     let mut job = RenderJob { out: out.clone(), playhead, view, size: args.size, seconds: FILM_SECS };
     if job.is_film() {
         let rest = (playhead.length_secs() - playhead.seconds()) / playhead.speed;
@@ -85,11 +94,17 @@ fn run(args: &Args) -> anyhow::Result<()> {
         job.playhead.seek_secs(playhead.length_secs() / 2.0);
     }
     let choice = choose(&job)?;
-    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    }
+    make_folder(out)?;
     render(replay, &job, choice, &mut reporter())?;
     writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout")
+}
+
+/// Makes the folder that a picture goes into.
+fn make_folder(out: &Path) -> anyhow::Result<()> {
+    match out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display())),
+        None => Ok(()),
+    }
 }
 
 /// The language asked for, else the locale's.

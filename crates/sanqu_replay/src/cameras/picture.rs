@@ -28,7 +28,7 @@ impl Picture {
     }
 
     /// The same picture, at most `width` by `height` pixels: each pixel the mean of those it stands for.
-    pub(super) fn shrunk(&self, width: u32, height: u32) -> Self {
+    pub(crate) fn shrunk(&self, width: u32, height: u32) -> Self {
         let size = UVec2::new(width.clamp(1, self.size.x.max(1)), height.clamp(1, self.size.y.max(1)));
         let mut rgba = Vec::with_capacity(size.element_product() as usize * 4);
         for y in 0..size.y {

@@ -3,6 +3,7 @@
 mod adapter;
 mod capture;
 mod film;
+mod sheet;
 mod still;
 mod studio;
 
@@ -13,6 +14,7 @@ use bevy::math::UVec2;
 
 pub(crate) use adapter::settings;
 pub use adapter::{Adapter, find_adapter};
+pub use sheet::{SHEET_SIZE, SHEET_STILLS, SHEET_STILLS_MAX, SheetJob, contact_sheet};
 pub use still::write_png;
 
 use crate::ReplayError;
@@ -89,7 +91,7 @@ impl RenderJob {
 /// A renderer that does not deliver, encoders that fail, files that cannot be written.
 pub fn render(replay: Replay, job: &RenderJob, choice: Choice, progress: &mut dyn FnMut(Progress)) -> Result<(), ReplayError> {
     let frame = Duration::from_nanos(1_000_000_000 / u64::from(FILM_FPS));
-    let options = StudioOptions { size: choice.size, quality: choice.quality, view: job.view, frame };
+    let options = StudioOptions { size: choice.size, quality: choice.quality, view: job.view, frame, caption: false };
     let mut studio = Studio::open(replay, job.playhead, options)?;
     if job.is_film() {
         film::film(&mut studio, job, choice.size, progress)

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use bevy::app::{App, PluginGroup, PluginsState};
+use bevy::app::{App, PluginGroup, PluginsState, Startup};
 use bevy::asset::{AssetPlugin, Assets};
 use bevy::camera::RenderTarget;
 use bevy::image::Image;
 use bevy::log::LogPlugin;
 use bevy::math::UVec2;
-use bevy::prelude::DefaultPlugins;
+use bevy::prelude::{
+    BackgroundColor, Color, Commands, Component, DefaultPlugins, IntoScheduleConfigs, Node, PositionType, Res, Text, TextColor, TextFont,
+    UiRect, Val, With,
+};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::{PipelineCache, TextureFormat, TextureUsages};
 use bevy::render::settings::RenderCreation;
 use bevy::render::{RenderApp, RenderPlugin};
+use bevy::text::FontSize;
 use bevy::time::TimeUpdateStrategy;
 use bevy::window::{ExitCondition, WindowPlugin};
 use bevy::winit::WinitPlugin;
@@ -22,9 +26,9 @@ use super::capture::{Pixels, Shutter, install};
 use crate::ReplayError;
 use crate::bar::Panels;
 use crate::camera::CameraStart;
-use crate::cameras::WaitForFrames;
+use crate::cameras::{Library, Picture, WaitForFrames};
 use crate::replay::Replay;
-use crate::scene::Quality;
+use crate::scene::{Quality, ReplayFont, load_font};
 use crate::timeline::Playhead;
 use crate::view::View;
 use crate::viewer::ViewerPlugins;
@@ -41,6 +45,8 @@ pub(super) struct StudioOptions {
     pub(super) quality: Quality,
     pub(super) view: View,
     pub(super) frame: Duration,
+    /// Whether the time stands in large figures in the picture.
+    pub(super) caption: bool,
 }
 
 pub(super) struct Studio {
@@ -76,6 +82,9 @@ impl Studio {
             .insert_resource(options.view.xray)
             .insert_resource(replay)
             .add_plugins(ViewerPlugins);
+        if options.caption {
+            app.add_systems(Startup, write_caption.after(load_font));
+        }
         app.finish();
         app.cleanup();
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else {
@@ -105,6 +114,27 @@ impl Studio {
         self.app.world_mut().resource_mut::<Playhead>().playing = playing;
     }
 
+    /// Goes to an instant and writes it into the picture, if there is a caption.
+    pub(super) fn show(&mut self, t_ns: i64) {
+        let mut playhead = self.app.world_mut().resource_mut::<Playhead>();
+        playhead.seek_ns(t_ns);
+        let text = format!("{:.2} s", playhead.seconds());
+        let world = self.app.world_mut();
+        for mut caption in world.query_filtered::<&mut Text, With<Caption>>().iter_mut(world) {
+            caption.0.clone_from(&text);
+        }
+    }
+
+    /// The frame of a camera at an instant, and whether it is of that instant; none before the first, and where there is none to see.
+    pub(super) fn frame(&self, camera: usize, t_ns: i64) -> Option<(Picture, bool)> {
+        let world = self.app.world();
+        let replay = world.resource::<Replay>();
+        let lane = &replay.lanes[replay.cameras.get(camera)?.lane];
+        let shot = world.get_resource::<Library>()?.wait(camera, lane.instants.row_at(t_ns)?)?;
+        let live = !lane.in_gap(t_ns) && lane.age_ns(t_ns).is_some_and(|age| age <= lane.stale_age_ns());
+        shot.as_ref().as_ref().ok().map(|picture| (picture.clone(), live))
+    }
+
     /// Draws the next frame. While playing, time passes by one frame before it.
     pub(super) fn picture(&mut self) -> Result<Pixels, ReplayError> {
         self.shutter.press();
@@ -114,6 +144,25 @@ impl Studio {
             None => Err(ReplayError::Render { reason: "the frame was not drawn".to_owned() }),
         }
     }
+}
+
+/// The time in large figures.
+#[derive(Component)]
+struct Caption;
+
+/// Height of its figures in a picture of a height of 720, pixels.
+const CAPTION_PX: f32 = 46.0;
+
+fn write_caption(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
+    let place = Node {
+        position_type: PositionType::Absolute,
+        right: Val::Px(16.0),
+        bottom: Val::Px(10.0),
+        padding: UiRect::axes(Val::Px(12.0), Val::Px(2.0)),
+        ..Default::default()
+    };
+    let font = TextFont { font: font.0.clone().into(), font_size: FontSize::Px(CAPTION_PX), ..Default::default() };
+    commands.spawn((Caption, place, BackgroundColor(Color::srgba(0.06, 0.08, 0.10, 0.8)), Text::default(), font, TextColor(Color::WHITE)));
 }
 
 /// Bevy without window, log set-up and the second render thread, which would deliver each picture a frame late.

@@ -8,9 +8,9 @@ use sanqu_replay::ReplayError;
 use sanqu_replay::bar::{BarLayout, bar_rows};
 use sanqu_replay::camera::{FOV_RAD, Orbit, Preset};
 use sanqu_replay::frame::bevy_from_world;
-use sanqu_replay::render::{Adapter, RenderJob, find_adapter, render};
+use sanqu_replay::render::{Adapter, RenderJob, SheetJob, contact_sheet, find_adapter, render};
 use sanqu_replay::replay::{Posture, Replay};
-use sanqu_replay::scene::SKY_RGB;
+use sanqu_replay::scene::{Quality, SKY_RGB};
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::track::Blend;
 use sanqu_replay::view::View;
@@ -109,6 +109,32 @@ fn a_still_shows_the_zones_and_the_robot_where_it_stands() {
             let found = picture.at(x.round() as u32, y.round() as u32);
             assert!(same_hue(found, skin), "{} {name} at {x:.0},{y:.0}: {found:?} is not the robot", record.robot);
         }
+    }
+}
+
+#[test]
+fn a_contact_sheet_shows_the_episode_and_repeats() {
+    if adapter("a_contact_sheet_shows_the_episode_and_repeats").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let size = UVec2::new(400, 240);
+    let sheet = |name: &str| {
+        let out = folder.path().join(name);
+        let view = View { preset: Preset::Robot(1), ..View::default() };
+        let job = SheetJob { out: out.clone(), size, stills: 4, view };
+        contact_sheet(replay(), &job, Quality::PLAIN, &mut |_| {}).unwrap();
+        out
+    };
+    let (first, second) = (sheet("a.png"), sheet("b.png"));
+    assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap(), "the same job gives the same sheet");
+    let shown = Shown::open(&first);
+    assert_eq!(shown.size, size);
+    let skin = [SKIN_RGBA[0], SKIN_RGBA[1], SKIN_RGBA[2]];
+    let columns = |row: u32, from: u32| (from..from + 200).filter(|x| same_hue(shown.at(*x, row), skin)).count();
+    for (left, top) in [(0, 0), (200, 0), (0, 120), (200, 120)] {
+        assert!(columns(top + 60, left) > 8, "the robot is in the still at {left},{top}");
+        assert_eq!(shown.at(left, top).map(|channel| (channel * 255.0).round() as u8), [24, 28, 32], "stills are apart");
     }
 }
 
