@@ -27,6 +27,7 @@ cargo xtask <command>
   test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, fuzz, doc, conformance; --only may be repeated
   fuzz [--target T] [--seconds N] [--seed S]  run the fuzz targets, 10 seconds each when nobody says
   bench record [ARGS]  the recorder beside others under load (builds in release); --help shows the arguments
+  bench replay EPISODE... [--store DIR]  opening, seeking, video, frames of a replay, also with 31 robots (builds in release)
   bench drives [--write-docs] [--no-pinocchio]  forward kinematics and drive state beside k and Pinocchio (builds in release)
   deps                 what each crate must not reach, and which libraries may exist only once
   golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(rest),
         Some("bench") if rest.first().is_some_and(|what| what == "record") => bench::record(rest.get(1..).unwrap_or_default()),
         Some("bench") if rest.first().is_some_and(|what| what == "drives") => bench::drives(rest.get(1..).unwrap_or_default()),
+        Some("bench") if rest.first().is_some_and(|what| what == "replay") => bench::replay(rest.get(1..).unwrap_or_default()),
         Some("deps") => borders::check(),
         Some("golden") => cargo::run_example("make_golden"),
         Some("pictures") => pictures::draw(),

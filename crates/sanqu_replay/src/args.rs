@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// How many stills a contact sheet has
     #[arg(long, value_name = "N", default_value_t = SHEET_STILLS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SHEET_STILLS_MAX)), requires = "contact_sheet")]
     pub(crate) stills: u32,
+    /// Measure instead of showing: opening, seeking, video, frames; with a number, for that many robots
+    #[arg(long, hide = true, value_name = "ROBOTS", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "render")]
+    pub(crate) measure: Option<usize>,
     /// Size of the picture or window in pixels, as 1280x720
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<UVec2>,

@@ -22,6 +22,7 @@ pub mod lane;
 pub mod lang;
 pub mod load;
 pub mod mark;
+pub mod measure;
 pub mod mesh_file;
 pub mod render;
 pub mod replay;

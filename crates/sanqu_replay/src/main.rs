@@ -13,6 +13,7 @@ use bevy::log::{Level, LogPlugin};
 use clap::Parser as _;
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, Loaded, load};
+use sanqu_replay::measure::{Figures, Spread, measure};
 use sanqu_replay::render::{Choice, Progress, RenderJob, SHEET_SIZE, SheetJob, contact_sheet, find_adapter, render};
 use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
@@ -54,6 +55,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
         urdfs: args.urdfs.clone(),
         packages: args.packages.clone(),
     };
+    if let Some(robots) = args.measure {
+        return print_figures(&measure(&options, Some(robots).filter(|robots| *robots > 0))?);
+    }
     let Loaded { replay, warnings } = load(&options)?;
     for warning in &warnings {
         say(&format!("warning: {warning}"));
@@ -97,6 +101,24 @@ fn run(args: &Args) -> anyhow::Result<()> {
     make_folder(out)?;
     render(replay, &job, choice, &mut reporter())?;
     writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout")
+}
+
+/// One line a figure: its name, what was measured, what is allowed.
+fn print_figures(figures: &Figures) -> anyhow::Result<()> {
+    let ms = |time: Duration| format!("{:.3} ms", time.as_secs_f64() * 1e3);
+    let spread = |spread: Spread| format!("{} (median {})", ms(spread.p99), ms(spread.median));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown", str::trim);
+    let what = format!("{} robots, {:.1} s, {} joint rows", figures.robots, figures.length_secs, figures.rows);
+    let lines = [
+        format!("measured                   {what}"),
+        format!("open to first state        {}", ms(figures.open)),
+        format!("seek of state, p99         {}", spread(figures.seek)),
+        format!("video after a seek, p99    {}", figures.video.map_or_else(|| "no camera".to_owned(), spread)),
+        format!("frame of our systems, p99  {}", spread(figures.frame)),
+        format!("peak memory                {peak}"),
+    ];
+    writeln!(std::io::stdout(), "{}", lines.join("\n")).context("write to stdout")
 }
 
 /// Makes the folder that a picture goes into.

@@ -30,7 +30,7 @@ const SAME_STATION_STEP_M: f64 = 1.4;
 const UNKNOWN_STATION_STEP_M: f64 = 3.0;
 
 /// What to load.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// Episode folders, or ids (prefixes, `last`) when `store` is given.
     pub episodes: Vec<String>,

@@ -21,7 +21,7 @@ use crate::picture::{Shown, adapter};
 fn golden() -> Replay {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let store = Some(repository.join("recordings/golden/v1/store"));
-    let options = LoadOptions { episodes: vec!["last".to_owned()], store, field: None, assets: vec![repository.join("assets")] };
+    let options = LoadOptions { episodes: vec!["last".to_owned()], store, assets: vec![repository.join("assets")], ..Default::default() };
     load(&options).unwrap().replay
 }
 

@@ -178,6 +178,12 @@ fn in_a_gap_the_robot_is_grey_and_the_timeline_says_so() {
     assert!(same_hue(live, skin), "the other robot at {:?} is alive: {live:?}", torsos[1]);
     let grey = stale.iter().fold(0.0_f32, |most, channel| most.max((channel - stale[0]).abs()));
     assert!(grey < 0.09, "the robot at {:?} is grey: {stale:?}", torsos[0]);
+    // Texts and cursor lie on their grounds: nothing else of the bar is this bright.
+    let bright = |[r, g, b]: [f32; 3]| r.min(g).min(b) > 0.55;
+    let labels =
+        (6..(layout.track().min.x * 0.5) as u32 - 2).flat_map(|x| ((layout.track().min.y * 0.5) as u32..size.y).map(move |y| (x, y)));
+    assert!(labels.filter(|(x, y)| bright(shown.at(*x, *y))).count() > 20, "the lanes' names can be read");
+    assert!(bright(shown.at((layout.x_of(playhead.t_ns, &playhead) * 0.5) as u32, lane)), "the cursor is over the lanes");
     let is_gap = |[r, _, b]: [f32; 3]| r > b + 0.2;
     for x in (40..(size.x - 10)).filter(|x| *x as f32 > layout.track().min.x * 0.5) {
         let inside = (x as f32) > from + 1.0 && (x as f32) < to - 1.0;
