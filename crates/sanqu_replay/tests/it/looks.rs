@@ -9,7 +9,7 @@ use sanqu_replay::render::{RenderJob, render};
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
 
-use crate::picture::{Picture, SIZE, adapter};
+use crate::picture::{Shown, SIZE, adapter};
 
 /// Edge of the squares whose mean colours are compared, pixels: a driver may draw an edge elsewhere within a pixel.
 const SQUARE_PX: u32 = 4;
@@ -26,11 +26,11 @@ fn repository() -> PathBuf {
 }
 
 /// Mean difference, and the share of squares that differ much.
-fn difference(a: &Picture, b: &Picture) -> (f32, f32) {
+fn difference(a: &Shown, b: &Shown) -> (f32, f32) {
     assert_eq!(a.size, b.size);
     let edges = |(low, high): (f32, f32), size: u32| ((low * size as f32) as u32 / SQUARE_PX, (high * size as f32) as u32 / SQUARE_PX);
     let ((left, right), (top, bottom)) = (edges(LEFT_RIGHT, a.size.x), edges(TOP_BOTTOM, a.size.y));
-    let mean = |picture: &Picture, x: u32, y: u32| {
+    let mean = |picture: &Shown, x: u32, y: u32| {
         let pixels = (0..SQUARE_PX).flat_map(|dy| (0..SQUARE_PX).map(move |dx| (x * SQUARE_PX + dx, y * SQUARE_PX + dy)));
         let sum = pixels.map(|(x, y)| picture.at(x, y)).fold([0.0; 3], |sum, rgb| [0, 1, 2].map(|c| sum[c] + rgb[c]));
         sum.map(|channel| channel / (SQUARE_PX * SQUARE_PX) as f32)
@@ -47,13 +47,13 @@ fn difference(a: &Picture, b: &Picture) -> (f32, f32) {
     (differences.iter().sum::<f32>() / count, much / count)
 }
 
-fn alike(a: &Picture, b: &Picture) -> bool {
+fn alike(a: &Shown, b: &Shown) -> bool {
     let (mean, much) = difference(a, b);
     mean <= MEAN_DIFFERENCE_MAX && much <= SQUARES_SHARE_MAX
 }
 
 /// The committed episode, drawn from `preset` at `seconds`.
-fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Picture)> {
+fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
     let adapter = adapter(name)?;
     let root = repository();
     let options = LoadOptions {
@@ -70,7 +70,7 @@ fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Picture)> 
     let out = std::env::temp_dir().join(format!("sanqu-replay-{name}.png"));
     let job = RenderJob { out: out.clone(), playhead, view: View::plain(preset), size: Some(SIZE), seconds: 1.0 };
     render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
-    let picture = Picture::open(&out);
+    let picture = Shown::open(&out);
     Some((out, picture))
 }
 
@@ -81,7 +81,7 @@ fn check(name: &str, preset: Preset) {
     if std::env::var_os("SANQU_WRITE_PICTURES").is_some() {
         std::fs::copy(&out, &path).unwrap();
     }
-    let committed = Picture::open(&path);
+    let committed = Shown::open(&path);
     let (mean, much) = difference(&drawn, &committed);
     assert!(
         alike(&drawn, &committed),
@@ -108,7 +108,7 @@ fn the_field_looks_as_it_did() {
 
 #[test]
 fn other_pictures_are_told_apart() {
-    let picture = |name: &str| Picture::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png")));
+    let picture = |name: &str| Shown::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png")));
     assert!(alike(&picture("kuavo"), &picture("kuavo")));
     assert!(!alike(&picture("kuavo"), &picture("walker-s")) && !alike(&picture("kuavo"), &picture("field")));
     // The arms move little in half a second: a small change must be seen, too.
