@@ -15,6 +15,7 @@ mod faults;
 mod frames;
 mod golden;
 mod keys;
+mod lerobot;
 mod operator;
 mod program;
 mod rosbag;

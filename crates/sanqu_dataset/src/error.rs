@@ -128,6 +128,14 @@ pub enum DatasetError {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// An outside dataset is damaged, or not one that this program reads.
+    #[error("{path}: {reason}")]
+    Dataset {
+        /// The file or folder.
+        path: PathBuf,
+        /// Episode, row and field where they are known, what is wrong and what was expected.
+        reason: String,
+    },
     /// An option does not fit: an unknown robot, station or task.
     #[error("{option}: {reason}")]
     Option {
@@ -159,6 +167,10 @@ impl From<WireError> for DatasetError {
 }
 
 impl DatasetError {
+    pub(crate) fn dataset(path: &std::path::Path, reason: impl Into<String>) -> Self {
+        Self::Dataset { path: path.to_owned(), reason: reason.into() }
+    }
+
     pub(crate) fn print(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Print { source: source.into() }
     }

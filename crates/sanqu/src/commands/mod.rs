@@ -47,6 +47,7 @@ pub(crate) fn run(cli: Cli, refusals: Refusals) -> Result<Outcome> {
         Verb::Repair(args) => repair::run(&args),
         Verb::Sql(args) => block_on(sql::run(&args)),
         Verb::Import(Import::Rosbag(args)) => import::rosbag(&args, &assets()?),
+        Verb::Import(Import::Lerobot(args)) => import::lerobot(&args, &assets()?),
         Verb::Export(Export::Lerobot(args)) => block_on(export::lerobot(&args)),
         Verb::Live(args) => sibling::run("sanqu-live", args.arguments),
         Verb::Replay(args) => replay::run(args.arguments, cli.assets.as_deref()),

@@ -1,7 +1,8 @@
-//! Export to LeRobot v3.0.
+//! Export to LeRobot v3.0, import of v2.1 and v3.0.
 
 mod export;
 mod grid;
+mod import;
 mod layout;
 mod pictures;
 mod rows;
@@ -20,6 +21,9 @@ use serde::Serialize;
 
 use crate::DatasetError;
 use export::{Totals, Writer};
+pub use import::{
+    ImportProblem, ImportedEpisode, JointMap, LerobotImportOptions, LerobotImportProgress, LerobotImportReport, UNDATED_NS, import_lerobot,
+};
 use source::SourceEpisode;
 
 /// What to export.

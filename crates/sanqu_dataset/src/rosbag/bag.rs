@@ -1,16 +1,14 @@
 //! A ROS 1 bag: its topics and its messages in file order.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ::rosbag::{ChunkRecord, IndexRecord, MessageRecord, RosBag};
 use sanqu_wire::ros1::MessageLayout;
-use sha2::{Digest, Sha256};
 
 use super::structure;
 use crate::DatasetError;
+use crate::outside::sha256;
 
 /// Topics of one bag.
 const TOPICS_MAX: usize = 4096;
@@ -96,18 +94,4 @@ impl Bag {
         }
         Ok(())
     }
-}
-
-fn sha256(path: &Path) -> Result<String, DatasetError> {
-    let io = |source| DatasetError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(io)? {
-            0 => break,
-            read => hasher.update(buffer.get(..read).unwrap_or_default()),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

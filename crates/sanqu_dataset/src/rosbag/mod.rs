@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sanqu_model::{EpisodeId, FieldConfig, Id, Manifest, RobotEntry};
-use sanqu_store::{EpisodeStart, IMPORTED, Store, seal};
-use sha2::{Digest, Sha256};
+use sanqu_store::{EpisodeStart, Store, seal};
 
 use crate::DatasetError;
+use crate::outside::{Known, known, remove_unfinished};
 use bag::Bag;
 use survey::{Surveyed, survey};
 use topics::Role;
@@ -184,12 +184,12 @@ fn import_group(
     let start_ns = bags.iter().map(|bag| bag.span_ns.0).min().unwrap_or_default();
     let last_ns = bags.iter().map(|bag| bag.span_ns.1).max().unwrap_or_default();
     let episode = episode_id(bags, place, start_ns);
-    if let Some(known) = store.episodes()?.iter().find(|known| known.manifest().episode == episode) {
+    let found = known(store, episode)?;
+    if !matches!(found, Known::New) {
         let names: Vec<&str> = bags.iter().map(|bag| bag.bag.name.as_str()).collect();
         let mut reason = format!("{} is already in the store as episode {episode}", names.join(", "));
-        // What a repair made of an import that was killed is only a part of the bags.
-        if known.manifest().ended_by != IMPORTED {
-            reason.push_str(&format!(", which is incomplete; move {} out of the store and import again", known.dir().display()));
+        if let Known::Part(advice) = found {
+            reason.push_str(&format!(", {advice}"));
         }
         return Err(DatasetError::Option { option: "bag", reason });
     }
@@ -226,20 +226,7 @@ fn import_group(
 fn episode_id(bags: &[Surveyor], place: &Place, start_ns: i64) -> EpisodeId {
     let mut hashes: Vec<&str> = bags.iter().map(|bag| bag.bag.sha256.as_str()).collect();
     hashes.sort_unstable();
-    let digest = Sha256::digest(format!("{} {}", place.robot.robot, hashes.join(" ")));
-    let random = digest.iter().take(10).fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
-    EpisodeId::new(start_ns, random)
-}
-
-/// Removes what an interrupted or refused import of the same bags left: everything in it is in the bags, too.
-fn remove_unfinished(store: &Store, episode: EpisodeId) -> Result<(), DatasetError> {
-    let prefix = format!("{episode}.");
-    for path in store.journals()? {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
-            std::fs::remove_file(&path).map_err(|source| DatasetError::Io { path, source })?;
-        }
-    }
-    Ok(())
+    crate::outside::episode_id(start_ns, &format!("{} {}", place.robot.robot, hashes.join(" ")))
 }
 
 /// Where everything came from, and what was left out.

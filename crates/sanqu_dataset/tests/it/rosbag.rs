@@ -10,7 +10,7 @@ use crate::recording::{id, store};
 /// Bits of the first message's first joint position, as another reader of bags gives them.
 const FIRST_Q: u64 = 4_573_482_211_422_662_713;
 
-const FIELD: &str = r#"
+pub(crate) const FIELD: &str = r#"
     field = "desk"
     name = "桌面"
     time_zone = "Asia/Shanghai"
@@ -41,7 +41,7 @@ fn import(store: &Store, bags: &[PathBuf]) -> Result<Vec<Manifest>, DatasetError
 }
 
 /// The folder of shared test data, or none where tests that need it are skipped.
-fn shared(test: &str) -> Option<PathBuf> {
+pub(crate) fn shared(test: &str) -> Option<PathBuf> {
     match std::env::var_os("SANQU_SHARED") {
         Some(path) => Some(PathBuf::from(path)),
         None if std::env::var_os("SANQU_REQUIRE_SHARED").is_some_and(|v| v == "1") => panic!("{test}: SANQU_SHARED is not set"),

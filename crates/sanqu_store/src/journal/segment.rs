@@ -281,6 +281,7 @@ fn message_encoding(encoding: &str) -> &str {
         sanqu_wire::ENCODING_ARROW => "arrow",
         sanqu_wire::ENCODING_H264 => "h264",
         sanqu_wire::ENCODING_H265 => "h265",
+        sanqu_wire::ENCODING_AV1 => "av1",
         sanqu_wire::ENCODING_JPEG => "jpeg",
         sanqu_wire::ENCODING_PNG => "png",
         sanqu_wire::ENCODING_JSON => "json",

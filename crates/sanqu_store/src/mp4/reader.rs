@@ -2,10 +2,10 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use sanqu_wire::h264;
+use sanqu_wire::{av1, h264, h265};
 
 use super::boxes;
-use super::tables::{Mp4Sample, VideoTrack, video_track};
+use super::tables::{Coding, Mp4Sample, VideoCodec, VideoTrack, video_track};
 use crate::StoreError;
 use crate::error::IoContext as _;
 
@@ -14,7 +14,7 @@ pub const MOOV_BYTES_MAX: u64 = 256 << 20;
 
 const NS_PER_S: i128 = 1_000_000_000;
 
-/// Reads the H.264 video track of an MP4 file, picture by picture.
+/// Reads the video track of an MP4 file, picture by picture.
 ///
 /// The index is read and checked once, in [`Mp4Reader::open`]; pictures are read when asked for.
 #[derive(Debug)]
@@ -22,7 +22,6 @@ pub struct Mp4Reader {
     path: PathBuf,
     file: File,
     track: VideoTrack,
-    parameter_sets: Vec<Vec<u8>>,
 }
 
 impl Mp4Reader {
@@ -36,9 +35,7 @@ impl Mp4Reader {
         let file_bytes = file.metadata().at("read", path)?.len();
         let moov = find_moov(&file, file_bytes, path)?;
         let track = video_track(&moov, file_bytes).map_err(|reason| StoreError::damaged(path, reason))?;
-        let sets = track.avcc.sequence_parameter_sets.iter().chain(&track.avcc.picture_parameter_sets);
-        let parameter_sets = sets.cloned().collect();
-        Ok(Self { path: path.to_path_buf(), file, track, parameter_sets })
+        Ok(Self { path: path.to_path_buf(), file, track })
     }
 
     /// Number of pictures; at least 1.
@@ -50,6 +47,11 @@ impl Mp4Reader {
     /// Width and height, pixels.
     pub fn size(&self) -> [u32; 2] {
         [self.track.width.into(), self.track.height.into()]
+    }
+
+    /// What the pictures are coded in.
+    pub fn codec(&self) -> VideoCodec {
+        self.track.coding.codec
     }
 
     /// Ticks a second of [`Mp4Sample::pts`].
@@ -85,7 +87,8 @@ impl Mp4Reader {
         self.track.samples.get(..=index)?.iter().rposition(|sample| sample.keyframe)
     }
 
-    /// Picture `index` as an access unit in Annex B form, with SPS and PPS before an IDR slice.
+    /// Picture `index` as it travels on the wire: an access unit in Annex B form with the parameter sets before what
+    /// decoding can begin at, or AV1's temporal unit as it is in the file.
     ///
     /// # Errors
     /// [`StoreError::BadFrame`] beyond the end, or when the lengths in it lead outside; [`StoreError::Io`].
@@ -94,7 +97,13 @@ impl Mp4Reader {
         let sample = self.track.samples.get(index).ok_or_else(|| bad(format!("the file has {} frames", self.len())))?;
         let mut bytes = vec![0; sample.bytes as usize];
         self.file.read_exact_at(&mut bytes, sample.offset).at("read", &self.path)?;
-        h264::to_annex_b(&bytes, self.track.avcc.length_size.into(), &self.parameter_sets).map_err(|e| bad(e.to_string()))
+        let Coding { codec, length_bytes, parameter_sets } = &self.track.coding;
+        let unit = match codec {
+            VideoCodec::H264 => h264::to_annex_b(&bytes, *length_bytes, parameter_sets),
+            VideoCodec::H265 => h265::to_annex_b(&bytes, *length_bytes, parameter_sets),
+            VideoCodec::Av1 => av1::check(&bytes).map(|()| bytes),
+        };
+        unit.map_err(|e| bad(e.to_string()))
     }
 }
 

@@ -1,4 +1,4 @@
-use mp4_atom::{Atom, Avcc, Co64, Ctts, Decode, Edts, Mdhd, Mvhd, Stco, Stsc, Stss, Stsz, StszSamples, Stts};
+use mp4_atom::{Atom, Av1c, Avcc, Co64, Ctts, Decode, Edts, Hvcc, Mdhd, Mvhd, Stco, Stsc, Stss, Stsz, StszSamples, Stts};
 
 use super::boxes::{Part, only, optional, parts};
 
@@ -23,13 +23,34 @@ pub struct Mp4Sample {
     pub keyframe: bool,
 }
 
+/// What pictures are coded in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// H.264.
+    H264,
+    /// H.265.
+    H265,
+    /// AV1.
+    Av1,
+}
+
+/// How a file's samples become payloads.
+#[derive(Debug)]
+pub(super) struct Coding {
+    pub(super) codec: VideoCodec,
+    /// Bytes of a NAL unit's length.
+    pub(super) length_bytes: usize,
+    /// What the track's header holds for the decoder, in order.
+    pub(super) parameter_sets: Vec<Vec<u8>>,
+}
+
 /// The video track of a file, read out of its `moov` box.
 #[derive(Debug)]
 pub(super) struct VideoTrack {
     pub(super) width: u16,
     pub(super) height: u16,
     pub(super) timescale: u32,
-    pub(super) avcc: Avcc,
+    pub(super) coding: Coding,
     pub(super) samples: Vec<Mp4Sample>,
     /// Sum of the pictures' durations, ticks.
     pub(super) duration: u64,
@@ -61,13 +82,13 @@ pub(super) fn video_track(moov: &[u8], file_bytes: u64) -> Result<VideoTrack, St
     }
     let minf = parts(only(mdia, b"minf")?.body)?;
     let stbl = parts(only(&minf, b"stbl")?.body)?;
-    let (width, height, avcc) = sample_entry(only(&stbl, b"stsd")?.body)?;
+    let (width, height, coding) = sample_entry(only(&stbl, b"stsd")?.body)?;
     let shift = match optional(trak, b"edts")? {
         Some(edts) => first_edit(&decode(edts)?, movie.timescale, media.timescale)?,
         None => 0,
     };
     let (samples, duration) = samples(&stbl, shift, file_bytes)?;
-    Ok(VideoTrack { width, height, timescale: media.timescale, avcc, samples, duration })
+    Ok(VideoTrack { width, height, timescale: media.timescale, coding, samples, duration })
 }
 
 fn decode<T: Atom>(part: Part<'_>) -> Result<T, String> {
@@ -75,20 +96,38 @@ fn decode<T: Atom>(part: Part<'_>) -> Result<T, String> {
 }
 
 /// Size and decoder configuration of the first sample entry.
-fn sample_entry(stsd: &[u8]) -> Result<(u16, u16, Avcc), String> {
+fn sample_entry(stsd: &[u8]) -> Result<(u16, u16, Coding), String> {
     let entries = parts(stsd.get(8..).ok_or("box \"stsd\" is too short")?)?;
     let [entry] = entries.as_slice() else { return Err(format!("{} sample descriptions, expected one", entries.len())) };
-    match &entry.kind {
-        b"avc1" | b"avc3" => {}
-        b"hvc1" | b"hev1" => return Err("the video is H.265; only H.264 is supported".to_owned()),
-        other => return Err(format!("the video is \"{}\"; only H.264 (avc1) is supported", other.escape_ascii())),
-    }
     let (visual, inside) = entry.body.split_at_checked(VISUAL_ENTRY_BYTES).ok_or("the sample description is too short")?;
-    let avcc: Avcc = decode(only(&parts(inside)?, b"avcC")?)?;
-    if avcc.sequence_parameter_sets.is_empty() && &entry.kind == b"avc1" {
-        return Err("box \"avcC\" has no SPS".to_owned());
-    }
-    Ok((u16::from_be_bytes([visual[24], visual[25]]), u16::from_be_bytes([visual[26], visual[27]]), avcc))
+    let inside = parts(inside)?;
+    let coding = match &entry.kind {
+        b"avc1" | b"avc3" => {
+            let avcc: Avcc = decode(only(&inside, b"avcC")?)?;
+            if avcc.sequence_parameter_sets.is_empty() && &entry.kind == b"avc1" {
+                return Err("box \"avcC\" has no SPS".to_owned());
+            }
+            let parameter_sets = avcc.sequence_parameter_sets.into_iter().chain(avcc.picture_parameter_sets).collect();
+            Coding { codec: VideoCodec::H264, length_bytes: avcc.length_size.into(), parameter_sets }
+        }
+        b"hvc1" | b"hev1" => {
+            let hvcc: Hvcc = decode(only(&inside, b"hvcC")?)?;
+            let parameter_sets: Vec<Vec<u8>> = hvcc.arrays.into_iter().flat_map(|array| array.nalus).collect();
+            if parameter_sets.is_empty() && &entry.kind == b"hvc1" {
+                return Err("box \"hvcC\" has no parameter sets".to_owned());
+            }
+            Coding { codec: VideoCodec::H265, length_bytes: usize::from(hvcc.length_size_minus_one) + 1, parameter_sets }
+        }
+        b"av01" => {
+            let _: Av1c = decode(only(&inside, b"av1C")?)?;
+            Coding { codec: VideoCodec::Av1, length_bytes: 0, parameter_sets: Vec::new() }
+        }
+        other => {
+            let other = other.escape_ascii();
+            return Err(format!("the video is \"{other}\"; only H.264 (avc1), H.265 (hvc1) and AV1 (av01) are supported"));
+        }
+    };
+    Ok((u16::from_be_bytes([visual[24], visual[25]]), u16::from_be_bytes([visual[26], visual[27]]), coding))
 }
 
 /// What the edit list adds to every time, media ticks: an empty edit delays, a start within the media cuts off.

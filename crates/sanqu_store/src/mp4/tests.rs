@@ -162,7 +162,9 @@ fn lying_tables_are_named() {
     lie(b"stco", 8, u32::MAX, "frame 0");
     lie(b"stss", 8, 0, "no picture 0");
     lie(b"stss", 8, 21, "no picture 21");
-    lie(b"avc1", -4, u32::from_be_bytes(*b"hvc1"), "H.265");
+    lie(b"avc1", -4, u32::from_be_bytes(*b"hvc1"), "\"hvcC\" is missing");
+    lie(b"avc1", -4, u32::from_be_bytes(*b"av01"), "\"av1C\" is missing");
+    lie(b"avc1", -4, u32::from_be_bytes(*b"mp4v"), "only H.264 (avc1), H.265 (hvc1) and AV1");
     lie(b"mdhd", 20, 0, "time scale");
 }
 

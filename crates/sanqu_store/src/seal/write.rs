@@ -61,7 +61,7 @@ pub(super) struct Sample<'s> {
     pub(super) piece: Piece,
     pub(super) entry: Entry,
     pub(super) payload: &'s [u8],
-    /// Whether the header says that decoding can begin here; samples without a header are believed to be so.
+    /// Whether decoding can begin here: as the header says, and where there is none, as the picture's own bytes say.
     pub(super) keyframe: bool,
     /// Capture time of the first row, ns. Where nobody said it, the journal has the receive time.
     pub(super) t_ns: i64,
@@ -73,7 +73,8 @@ impl Samples<'_> {
         let entry = self.index.entry(self.stream, &mut self.window, piece.entry)?;
         self.index.payload(&entry, &mut self.payload)?;
         let header = self.index.header(&entry)?;
-        let (keyframe, t_ns) = (header.is_none_or(|h| h.keyframe()), header.map_or(entry.publish_ns, |h| h.capture_ns));
+        let by_bytes = || sanqu_wire::is_keyframe(self.index.encoding(&entry), &self.payload);
+        let (keyframe, t_ns) = (header.map_or_else(by_bytes, |h| h.keyframe()), header.map_or(entry.publish_ns, |h| h.capture_ns));
         Ok(Some(Sample { piece, entry, payload: &self.payload, keyframe, t_ns }))
     }
 }

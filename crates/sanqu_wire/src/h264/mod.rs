@@ -116,6 +116,16 @@ pub fn to_avcc(access_unit: &[u8]) -> Result<Vec<u8>, WireError> {
 /// # Errors
 /// [`WireError::BadVideo`] when a length is zero or leads outside of the sample.
 pub fn to_annex_b(sample: &[u8], length_bytes: usize, parameter_sets: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, WireError> {
+    to_annex_b_before(sample, length_bytes, parameter_sets, |nal| nal_type(nal) == NAL_IDR)
+}
+
+/// As [`to_annex_b`], with the parameter sets before the first NAL unit that `begins`.
+pub(crate) fn to_annex_b_before(
+    sample: &[u8],
+    length_bytes: usize,
+    parameter_sets: &[impl AsRef<[u8]>],
+    begins: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>, WireError> {
     let bad = |reason: String| WireError::BadVideo { what: "length-prefixed sample", reason };
     let extra: usize = parameter_sets.iter().map(|set| set.as_ref().len() + START_CODE.len()).sum();
     let mut access_unit = Vec::with_capacity(sample.len() + extra);
@@ -131,7 +141,7 @@ pub fn to_annex_b(sample: &[u8], length_bytes: usize, parameter_sets: &[impl AsR
             .split_at_checked(length)
             .filter(|_| length > 0)
             .ok_or_else(|| bad(format!("byte {at}: a NAL unit of {length} bytes, {} bytes are left", tail.len())))?;
-        if sets_due && nal_type(nal) == NAL_IDR {
+        if sets_due && begins(nal) {
             sets_due = false;
             for set in parameter_sets {
                 access_unit.extend_from_slice(&START_CODE);
