@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sanqu_model::{EpisodeId, Manifest};
-use sanqu_store::Store;
+use sanqu_model::EpisodeId;
+use sanqu_store::{Episode, Store};
 use sha2::{Digest, Sha256};
 
 use crate::DatasetError;
@@ -44,14 +44,13 @@ pub(crate) enum Known {
     Part(String),
 }
 
-/// Looks an import's episode up.
-pub(crate) fn known(store: &Store, episode: EpisodeId) -> Result<Known, DatasetError> {
-    let is_it = |manifest: &Manifest| manifest.episode == episode;
-    Ok(match store.episodes()?.iter().find(|known| is_it(known.manifest())) {
+/// Looks an import's episode up among those of the store.
+pub(crate) fn known(episodes: &[Episode], episode: EpisodeId) -> Known {
+    match episodes.iter().find(|known| known.manifest().episode == episode) {
         None => Known::New,
         Some(found) if found.manifest().ended_by == ENDED_BY => Known::Whole,
         Some(found) => Known::Part(format!("which is incomplete; move {} out of the store and import again", found.dir().display())),
-    })
+    }
 }
 
 /// Removes what an interrupted or refused import of the same content left: everything in it is outside, too.

@@ -184,7 +184,7 @@ fn import_group(
     let start_ns = bags.iter().map(|bag| bag.span_ns.0).min().unwrap_or_default();
     let last_ns = bags.iter().map(|bag| bag.span_ns.1).max().unwrap_or_default();
     let episode = episode_id(bags, place, start_ns);
-    let found = known(store, episode)?;
+    let found = known(&store.episodes()?, episode);
     if !matches!(found, Known::New) {
         let names: Vec<&str> = bags.iter().map(|bag| bag.bag.name.as_str()).collect();
         let mut reason = format!("{} is already in the store as episode {episode}", names.join(", "));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use sanqu_model::{EpisodeId, Id, Manifest, RobotEntry};
-use sanqu_store::{EpisodeStart, Store, seal};
+use sanqu_store::{Episode, EpisodeStart, Store, seal};
 
 use super::data::{DataFile, EpisodeRows, grid_ns};
 use super::episodes::{self, Listed, Origin};
@@ -77,6 +77,8 @@ pub(super) struct Dataset<'a> {
     info_sha256: String,
     tasks: BTreeMap<i64, String>,
     listed: Vec<Listed>,
+    /// What the store had before.
+    known: Vec<Episode>,
     /// Files that were opened last: many episodes may share one.
     data: BTreeMap<PathBuf, Rc<DataFile>>,
     films: BTreeMap<PathBuf, Rc<Film>>,
@@ -97,7 +99,17 @@ impl<'a> Dataset<'a> {
         let info = Info::read(root)?;
         let info_sha256 = sha256(&root.join("meta/info.json"))?;
         let (tasks, listed) = (episodes::tasks(&info)?, episodes::list(&info)?);
-        Ok(Self { store, options, info, info_sha256, tasks, listed, data: BTreeMap::new(), films: BTreeMap::new() })
+        Ok(Self {
+            store,
+            options,
+            info,
+            info_sha256,
+            tasks,
+            listed,
+            known: store.episodes()?,
+            data: BTreeMap::new(),
+            films: BTreeMap::new(),
+        })
     }
 
     /// Imports its episodes.
@@ -159,7 +171,7 @@ impl<'a> Dataset<'a> {
         }
         let start = self.start(&prepared, identity, &data);
         let name = format!("{} episode {}", self.info.root.display(), listed.index);
-        match known(self.store, start.episode)? {
+        match known(&self.known, start.episode) {
             Known::New => {}
             Known::Whole => {
                 report.already_there.push(format!("{name}: {}", start.episode));

@@ -227,7 +227,8 @@ fn flatten(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::String(name) => out.push(name.clone()),
         Value::Array(list) => list.iter().for_each(|value| flatten(value, out)),
-        Value::Object(map) => map.values().for_each(|value| flatten(value, out)),
+        // Several lists would have to be in an order that JSON does not have.
+        Value::Object(map) if map.len() == 1 => map.values().for_each(|value| flatten(value, out)),
         _ => {}
     }
 }
@@ -295,5 +296,7 @@ mod tests {
             let feature = Feature::parse("x", &serde_json::from_str(&value).unwrap()).unwrap();
             assert_eq!((feature.names.join(" ").as_str(), feature.width), ("a b", 2));
         }
+        let unordered = r#"{"dtype": "float32", "shape": [2], "names": {"right": ["a"], "left": ["b"]}}"#;
+        assert!(Feature::parse("x", &serde_json::from_str(unordered).unwrap()).unwrap().names.is_empty());
     }
 }
