@@ -5,13 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use sanqu_model::EpisodeId;
-use sanqu_store::{Episode, Store};
+use sanqu_store::{Episode, IMPORTED, Store};
 use sha2::{Digest, Sha256};
 
 use crate::DatasetError;
-
-/// How the manifest of a complete import says that the episode ended.
-pub(crate) const ENDED_BY: &str = "import";
 
 /// SHA-256 of a file, lower-case hex.
 pub(crate) fn sha256(path: &Path) -> Result<String, DatasetError> {
@@ -48,7 +45,7 @@ pub(crate) enum Known {
 pub(crate) fn known(episodes: &[Episode], episode: EpisodeId) -> Known {
     match episodes.iter().find(|known| known.manifest().episode == episode) {
         None => Known::New,
-        Some(found) if found.manifest().ended_by == ENDED_BY => Known::Whole,
+        Some(found) if found.manifest().ended_by == IMPORTED => Known::Whole,
         Some(found) => Known::Part(format!("which is incomplete; move {} out of the store and import again", found.dir().display())),
     }
 }

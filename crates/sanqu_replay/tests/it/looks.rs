@@ -9,7 +9,7 @@ use sanqu_replay::render::{RenderJob, render};
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
 
-use crate::picture::{Shown, SIZE, adapter};
+use crate::picture::{SIZE, Shown, adapter};
 
 /// Edge of the squares whose mean colours are compared, pixels: a driver may draw an edge elsewhere within a pixel.
 const SQUARE_PX: u32 = 4;

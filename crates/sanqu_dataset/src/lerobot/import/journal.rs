@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, FixedSizeListArray};
 use arrow_schema::Field;
 use sanqu_model::{Id, StreamDescription, StreamKey, StreamName};
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, StoreError};
+use sanqu_store::{Control, EpisodeStart, IMPORTED, JournalWriter, Sample, Store, StoreError};
 use sanqu_wire::{CLOCK_UNKNOWN, ENCODING_ARROW, PAYLOAD_BYTES_MAX, encode_rows};
 
 use super::data::{RowStream, grid_ns};
@@ -16,7 +16,6 @@ use super::film::{Cut, Film};
 use super::info::Feature;
 use super::{Step, slug};
 use crate::DatasetError;
-use crate::outside::ENDED_BY;
 
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: usize = 1000;
@@ -94,7 +93,7 @@ impl Writer<'_> {
         }
         let last_ns = at(rows.t_ns.len().saturating_sub(1));
         let stop_ns = last_ns.saturating_add(grid_ns(1, info.fps).max(1));
-        self.journal.control(&Control::Stop { stop_ns, ended_by: ENDED_BY.to_owned() })?;
+        self.journal.control(&Control::Stop { stop_ns, ended_by: IMPORTED.to_owned() })?;
         Ok(defects)
     }
 
