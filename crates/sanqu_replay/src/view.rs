@@ -53,7 +53,9 @@ impl View {
         let focus = self.focus(replay).0;
         let scale = size.as_vec2().y / REFERENCE_HEIGHT_PX;
         let bar = BarLayout::new(size, scale, bar_rows(replay, focus).len(), thumbnails_px(replay, focus));
-        let panels = PanelLayout::new(bar.picture, bar.height(), shown_cameras(replay, focus).len());
+        // An x-ray's figures take the place of the video.
+        let cameras = if self.xray.joint.is_some() { 0 } else { shown_cameras(replay, focus).len() };
+        let panels = PanelLayout::new(bar.picture, bar.height(), cameras);
         Inset { right: panels.covered_px() / bar.picture.x, bottom: bar.height() / bar.picture.y }
     }
 }

@@ -19,6 +19,7 @@ use crate::replay::Replay;
 use crate::scene::ReplayFont;
 use crate::timeline::{Playhead, seconds};
 use crate::track::Gap;
+use crate::xray::Xray;
 
 const CAPTION_FONT_PX: f32 = 10.0;
 const GROUND: Color = Color::srgba(0.06, 0.08, 0.10, 0.92);
@@ -59,14 +60,15 @@ pub(super) fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>, p
 
 /// Gives each panel its camera and its place.
 pub(super) fn lay_out(
-    (replay, focus, bar): (Res<'_, Replay>, Res<'_, Focus>, Res<'_, BarLayout>),
+    (replay, focus, bar, xray): (Res<'_, Replay>, Res<'_, Focus>, Res<'_, BarLayout>, Res<'_, Xray>),
     mut panels: Query<'_, '_, (&mut Panel, &mut Node, &mut Visibility), Without<Piece>>,
     mut pieces: Query<'_, '_, (&Piece, &mut Node, &mut Visibility), Without<Panel>>,
 ) {
-    if bar.picture == Vec2::ZERO || (!bar.is_changed() && !focus.is_changed()) {
+    if bar.picture == Vec2::ZERO || (!bar.is_changed() && !focus.is_changed() && !xray.is_changed()) {
         return;
     }
-    let cameras = shown_cameras(&replay, focus.0);
+    // An x-ray's figures take the place of the video.
+    let cameras = if xray.joint.is_some() { Vec::new() } else { shown_cameras(&replay, focus.0) };
     let layout = PanelLayout::new(bar.picture, bar.height(), cameras.len());
     for (mut panel, mut node, mut visibility) in &mut panels {
         panel.camera = cameras.get(panel.slot).copied();

@@ -8,7 +8,7 @@ use super::layout::{Gear, Layout};
 use super::moment::Moment;
 use super::pick::{JointRef, Xray};
 use super::subject::{Shown, Subject, outwards, world_from_gear};
-use crate::camera::{CameraStart, FOV_RAD, Orbit, OrbitMut, ReplayCamera};
+use crate::camera::{CameraStart, Orbit, OrbitMut, ReplayCamera};
 use crate::frame::{bevy_point, narrow};
 use crate::replay::{Posture, Replay};
 use crate::robots::ReplayRobot;
@@ -116,14 +116,14 @@ fn orbit_of(view: &View, start: &CameraStart) -> Orbit {
     let half_px = PICTURE_PX / 2.0;
     // Names stand on the left, figures on the right, the timeline below: the drive is in the middle of what they leave.
     let free_px = (half_px * start.size.x / start.size.y - (NAMES_PX + FIGURES_PX) / 2.0).min(half_px * (1.0 - start.inset.bottom));
-    let reach = (FOV_RAD / 2.0).sin() * FILL * free_px.max(FREE_MIN_PX) / half_px;
+    let reach = (start.inset.fov_rad() / 2.0).sin() * FILL * free_px.max(FREE_MIN_PX) / half_px;
     let mut orbit = Orbit {
         target: bevy_point(view.centre.coords.into()),
         distance_m: narrow(view.radius_m) / reach,
         azimuth_rad: (-towards.z).atan2(towards.x),
         elevation_rad: towards.y.clamp(-1.0, 1.0).asin().clamp(-0.3, Orbit::ELEVATION_MAX_RAD),
     };
-    let half_m = (FOV_RAD / 2.0).tan() * orbit.distance_m;
+    let half_m = (start.inset.fov_rad() / 2.0).tan() * orbit.distance_m;
     let eye = orbit.transform();
     orbit.target += eye.right() * ((FIGURES_PX - NAMES_PX) / 2.0 / half_px * half_m) - eye.up() * (start.inset.bottom * half_m);
     orbit
