@@ -11,9 +11,9 @@ const PICTURE_BYTES_MAX: u64 = 200_000;
 const EPISODE: [&str; 5] = ["last", "--store", "recordings/golden/v1/store", "--field", "assets/field/desk.toml"];
 /// Name, and where from, when and how large.
 const PICTURES: [(&str, &[&str]); 3] = [
-    ("overview", &["--camera", "overview", "--at", "1", "--size", "640x360"]),
-    ("kuavo", &["--camera", "robot1", "--at", "1", "--size", "640x360"]),
-    ("walker-s", &["--camera", "robot2", "--at", "1", "--size", "640x360"]),
+    ("overview", &["--camera", "overview", "--at", "1", "--size", "560x316", "--plain"]),
+    ("kuavo", &["--camera", "robot1", "--at", "1", "--size", "640x360", "--plain"]),
+    ("walker-s", &["--camera", "robot2", "--at", "1", "--size", "640x360", "--plain"]),
 ];
 
 /// Builds the programs, sees to a Vulkan driver, and draws every picture into `docs/pictures`.
