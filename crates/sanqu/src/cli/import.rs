@@ -11,7 +11,7 @@ pub(crate) enum Import {
     Rosbag(ImportRosbag),
     /// LeRobot datasets (v2.1, v3.0): each episode becomes one; video is passed through
     #[command(
-        after_help = "Examples: sanqu import lerobot my-dataset --store S\n          sanqu import lerobot g1-set --store S --episode 0,4 --description g1/ --map joints.toml\n\nA map file names joints: unit = \"rad\", then [joints] with \"<name in the dataset>\" = \"<joint of the description>\".\nExit code 3: something was left out; the output says what."
+        after_help = "Examples: sanqu import lerobot my-dataset --store S\n          sanqu import lerobot g1-set --store S --episode 0,4 \\\n            --description g1/ --map joints.toml\n\nA map file names joints: unit = \"rad\", then [joints] with\n\"<name in the dataset>\" = \"<joint of the description>\".\nExit code 3: something was left out; the output says what."
     )]
     Lerobot(ImportLerobot),
 }
