@@ -70,6 +70,14 @@ pub enum ReplayError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A thread cannot be started.
+    #[error("cannot start the thread {name:?}")]
+    Thread {
+        /// Its name.
+        name: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A robot's mesh file cannot be used.
     #[error("mesh file {path}: {reason}; expected {expected}")]
     Mesh {

@@ -93,6 +93,10 @@ fn robot_line(record: &RobotRecord, held: Option<Held>, lang: Lang) -> String {
     let ms = |age: i64| seconds(age) * 1e3;
     let age = match held {
         None => String::new(),
+        Some(Held { unreadable: true, .. }) => {
+            let reason = record.problem().unwrap_or_default();
+            format!("{}: {reason}", lang.pick("rows cannot be read", "数据无法读取"))
+        }
         Some(Held { not_finite: Some(joint), .. }) => {
             format!("{}: {}", record.model.joints()[joint].name, lang.pick("not a number", "不是数字"))
         }

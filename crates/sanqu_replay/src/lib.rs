@@ -3,7 +3,7 @@
 //! [`load::load`] turns episode folders into a [`replay::Replay`], plain data that knows nothing of bevy's entities. The
 //! plugins of [`viewer::ViewerPlugins`] put it on a stage; each frame, [`timeline::Playhead`] says which instant is shown,
 //! [`track::Track`] holds the last recorded row at that instant (or goes straight to the next), forward kinematics (`sanqu_robot`) gives link poses, and
-//! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Nothing is
+//! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Row times are in memory, values come from [`windows`] of the files. Nothing is
 //! invented: where samples are missing or old, the robot turns grey, and nothing is interpolated.
 //!
 //! [`window::show`] opens a window; [`render::render`] draws stills and films without a display.
@@ -33,6 +33,7 @@ pub mod track;
 pub mod view;
 pub mod viewer;
 pub mod window;
+pub mod windows;
 pub mod xray;
 
 pub use error::ReplayError;

@@ -14,6 +14,7 @@ use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
 use crate::track::{Blend, Held, Track};
+use crate::windows::Unreadable;
 use crate::xray::RobotDrives;
 
 /// One or more episodes, ready to be shown.
@@ -99,7 +100,7 @@ impl RobotRecord {
         let t_ns = t_ns.saturating_add(self.shift_ns);
         let mut held = self.track.joints_at(t_ns, blend, &mut posture.q);
         held.base_stale = self.base.as_ref().is_some_and(|base| base.is_stale_at(t_ns));
-        if held.not_finite.is_some() && posture.links.is_empty() {
+        if (held.not_finite.is_some() || held.unreadable) && posture.links.is_empty() {
             posture.q.copy_from_slice(self.track.rest());
         }
         let station_from_base = match self.base.as_ref().and_then(|base| base.pose_at(t_ns, blend)) {
@@ -110,6 +111,12 @@ impl RobotRecord {
             }
         };
         self.model.link_poses(&posture.q, &(self.world_from_station * station_from_base), &mut posture.links)?;
+        held.unreadable |= self.base.as_ref().is_some_and(|base| base.problem().is_some());
         Ok(held)
+    }
+
+    /// Why rows of the instant that was last shown could not be read; none when they could.
+    pub fn problem(&self) -> Option<Unreadable> {
+        self.track.problem().or_else(|| self.base.as_ref()?.problem())
     }
 }

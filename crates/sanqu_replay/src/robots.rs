@@ -1,6 +1,7 @@
 //! Robots on the stage: one entity a link, moved to the forward kinematics of the recorded row.
 
 use bevy::app::{App, Plugin, Startup, Update};
+use bevy::log::error;
 use bevy::prelude::{
     Changed, Commands, Component, DetectChanges, Entity, IntoScheduleConfigs, Name, Query, Res, Transform, Visibility, With, Without,
     warn_once,
@@ -81,7 +82,10 @@ fn apply_posture(
                 continue;
             }
         };
-        robot.held = Some(held);
+        let told = robot.held.replace(held).is_some_and(|before| before.unreadable);
+        if let Some(reason) = replay.robots[robot.index].problem().filter(|_| !told && held.unreadable) {
+            error!("{}: {reason}", replay.robots[robot.index].robot);
+        }
         if stale.0 != held.is_stale() {
             stale.0 = held.is_stale();
         }

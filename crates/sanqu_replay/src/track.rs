@@ -2,10 +2,13 @@
 //! invent nothing.
 
 use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
 
 use sanqu_model::LossCause;
 use sanqu_robot::{JointKind, RobotModel};
 use sanqu_store::Series;
+
+use crate::windows::{RowSource, RowValues, Unreadable};
 
 /// Age from which a held sample no longer counts as the robot's state.
 pub const STALE_AGE_NS: i64 = 100_000_000;
@@ -52,6 +55,8 @@ pub struct Held {
     pub in_gap: bool,
     /// Index in [`RobotModel::joints`] of a joint whose recorded value is not a number: the row cannot be shown.
     pub not_finite: Option<usize>,
+    /// Whether rows of this instant cannot be read; [`crate::replay::RobotRecord::problem`] says why.
+    pub unreadable: bool,
     /// Whether the positions lie between two samples.
     pub interpolated: bool,
     /// Whether the recorded base is not that of this instant.
@@ -61,27 +66,29 @@ pub struct Held {
 impl Held {
     /// Whether what is shown is not the robot's state at this instant.
     pub fn is_stale(&self) -> bool {
-        self.in_gap || self.base_stale || self.not_finite.is_some() || self.age_ns.is_none_or(|age| age > STALE_AGE_NS)
+        self.in_gap || self.base_stale || self.unreadable || self.not_finite.is_some() || self.age_ns.is_none_or(|age| age > STALE_AGE_NS)
     }
 }
 
 /// When the rows of a stream were valid: the running maximum of their capture times, because a clock may step back. After
 /// a step back, rows follow in file order at the instant before it until the clock has caught up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Instants(Vec<i64>);
+pub struct Instants(Arc<Vec<i64>>);
 
 impl Instants {
     /// From capture times in file order, ns.
     pub fn new(t_ns: impl IntoIterator<Item = i64>) -> Self {
         let mut latest = i64::MIN;
-        Self(
-            t_ns.into_iter()
-                .map(|t| {
-                    latest = latest.max(t);
-                    latest
-                })
-                .collect(),
-        )
+        let later = |t: i64| {
+            latest = latest.max(t);
+            latest
+        };
+        Self(Arc::new(t_ns.into_iter().map(later).collect()))
+    }
+
+    /// From capture times in file order, ns. Times that never step back, as nearly all do, are shared, not copied.
+    pub fn of(t_ns: &Arc<Vec<i64>>) -> Self {
+        if t_ns.is_sorted() { Self(Arc::clone(t_ns)) } else { Self::new(t_ns.iter().copied()) }
     }
 
     /// The instants, ascending, ns.
@@ -131,9 +138,13 @@ pub struct Breaks {
 /// Recorded joint positions of one robot, in the order of its model's joints.
 #[derive(Debug)]
 pub struct Track {
-    series: Series,
+    /// Names of the elements, in the order of a row's values.
+    names: Vec<String>,
+    rows: RowSource,
+    /// Capture times in file order, ns.
+    t_ns: Arc<Vec<i64>>,
     instants: Instants,
-    /// For each joint of the model: its column in the series.
+    /// For each joint of the model: its column in the rows.
     columns: Vec<Option<usize>>,
     /// For each joint of the model: whether it turns without end, so that the short way round is meant.
     endless: Vec<bool>,
@@ -146,12 +157,26 @@ impl Track {
     /// Fits `series` (position of each named element) to the joints of `model`. Elements are named like joints, with or
     /// without the suffix `_joint`. `rest` (one value a joint) is used where the series has no element.
     pub fn new(model: &RobotModel, series: Series, rest: Vec<f64>, breaks: Breaks) -> Self {
+        let rows = RowSource::Memory { width: series.names.len(), values: series.values };
+        Self::of_rows(model, series.names, rows, Arc::new(series.t_ns), rest, breaks)
+    }
+
+    /// As [`Self::new`], with rows from any source: an element's name for each value of a row, and a time (ns, in file order)
+    /// for each row.
+    pub fn of_rows(
+        model: &RobotModel,
+        names: Vec<String>,
+        rows: RowSource,
+        t_ns: Arc<Vec<i64>>,
+        rest: Vec<f64>,
+        breaks: Breaks,
+    ) -> Self {
         let short = |name: &str| name.strip_suffix("_joint").unwrap_or(name).to_owned();
-        let names: Vec<String> = series.names.iter().map(|name| short(name)).collect();
-        let columns = model.joints().iter().map(|joint| names.iter().position(|name| *name == short(&joint.name))).collect();
+        let shorts: Vec<String> = names.iter().map(|name| short(name)).collect();
+        let columns = model.joints().iter().map(|joint| shorts.iter().position(|name| *name == short(&joint.name))).collect();
         let endless = model.joints().iter().map(|joint| joint.kind == JointKind::Continuous).collect();
-        let instants = Instants::new(series.t_ns.iter().copied());
-        Self { series, instants, columns, endless, rest, breaks }
+        let instants = Instants::of(&t_ns);
+        Self { names, rows, t_ns, instants, columns, endless, rest, breaks }
     }
 
     /// Joints of `model` that were not recorded.
@@ -163,7 +188,7 @@ impl Track {
     /// Recorded elements that are no joint of the model.
     pub fn unknown(&self) -> Vec<&str> {
         let used = |index: usize| self.columns.contains(&Some(index));
-        self.series.names.iter().enumerate().filter(|(index, _)| !used(*index)).map(|(_, name)| name.as_str()).collect()
+        self.names.iter().enumerate().filter(|(index, _)| !used(*index)).map(|(_, name)| name.as_str()).collect()
     }
 
     /// Where each joint stays when nothing is known of it, in model order, rad or m.
@@ -178,16 +203,22 @@ impl Track {
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.series.t_ns.len()
+        self.t_ns.len()
     }
 
     /// Capture times of the rows, ns.
     pub fn t_ns(&self) -> &[i64] {
-        &self.series.t_ns
+        &self.t_ns
+    }
+
+    /// Why the row that was last shown could not be read; none when it could.
+    pub fn problem(&self) -> Option<Unreadable> {
+        self.rows.problem()
     }
 
     /// Writes the joint positions at `t_ns` into `q` (resized to the model's joints; rad or m) and says how far they
-    /// can be trusted. Before the first sample `q` is the rest pose; a row with a value that is not finite leaves `q` as it was.
+    /// can be trusted. Before the first sample `q` is the rest pose; a row that cannot be read, or with a value that is not
+    /// finite, leaves `q` as it was.
     pub fn joints_at(&self, t_ns: i64, blend: Blend, q: &mut Vec<f64>) -> Held {
         q.resize(self.rest.len(), 0.0);
         let none = Held {
@@ -195,6 +226,7 @@ impl Track {
             row: None,
             in_gap: Gap::holds(self.gaps(), t_ns),
             not_finite: None,
+            unreadable: false,
             interpolated: false,
             base_stale: false,
         };
@@ -202,18 +234,30 @@ impl Track {
             q.copy_from_slice(&self.rest);
             return none;
         };
-        let value = |row: usize, joint: usize| self.columns[joint].map_or(self.rest[joint], |column| self.series.row(row)[column]);
-        let bad_joint = |row: usize| (0..self.rest.len()).find(|joint| !value(row, *joint).is_finite());
-        let not_finite = bad_joint(row);
-        let way = self.instants.way(row, t_ns, blend, &self.breaks).filter(|_| not_finite.is_none() && bad_joint(row + 1).is_none());
-        if not_finite.is_none() {
-            for (joint, q) in q.iter_mut().enumerate() {
-                let from = value(row, joint);
-                *q = way.map_or(from, |share| from + share * step(from, value(row + 1, joint), self.endless[joint]));
-            }
+        let held = Held { age_ns: Some(t_ns.saturating_sub(self.instants.as_slice()[row])), row: Some(row), ..none };
+        let Ok(from) = self.rows.row(row) else { return Held { unreadable: true, ..held } };
+        let not_finite = self.bad_joint(&from);
+        if not_finite.is_some() {
+            return Held { not_finite, ..held };
         }
-        let age_ns = Some(t_ns.saturating_sub(self.instants.as_slice()[row]));
-        Held { age_ns, row: Some(row), not_finite, interpolated: way.is_some(), ..none }
+        let way = self.instants.way(row, t_ns, blend, &self.breaks).and_then(|share| {
+            let next = self.rows.row_after(row).ok().filter(|next| self.bad_joint(next).is_none())?;
+            Some((share, next))
+        });
+        for (joint, q) in q.iter_mut().enumerate() {
+            let here = self.value(&from, joint);
+            *q = way.as_ref().map_or(here, |(share, next)| here + share * step(here, self.value(next, joint), self.endless[joint]));
+        }
+        Held { interpolated: way.is_some(), ..held }
+    }
+
+    /// A joint's position in a row; where it rests when it was not recorded. What a row does not have is not a number.
+    fn value(&self, row: &RowValues<'_>, joint: usize) -> f64 {
+        self.columns[joint].map_or(self.rest[joint], |column| row.get(column).copied().unwrap_or(f64::NAN))
+    }
+
+    fn bad_joint(&self, row: &RowValues<'_>) -> Option<usize> {
+        (0..self.rest.len()).find(|joint| !self.value(row, *joint).is_finite())
     }
 }
 

@@ -18,6 +18,7 @@ mod lock;
 pub mod mp4;
 mod notes;
 mod repair;
+mod rows;
 mod seal;
 mod series;
 mod snapshot;
@@ -34,6 +35,7 @@ pub use journal::{JournalSyncer, JournalWriter, ROS1_DEFINITION, ROS1_TYPE, SEGM
 pub use lock::StoreLock;
 pub use notes::EpisodeEvent;
 pub use repair::{Repaired, repair, repair_under};
+pub use rows::{RowReader, ValueColumn};
 pub use seal::{IMPORTED, SealProgress, SealStage, check_balance, seal};
 pub use series::{Cursor, Sampled, Series};
 pub use store::{EpisodeState, Store};

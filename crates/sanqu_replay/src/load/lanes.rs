@@ -1,5 +1,7 @@
 //! The rows of a stream and what its loss ledger says, as a [`Lane`].
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -13,9 +15,10 @@ use crate::track::{Breaks, Gap, gaps_of};
 type Number = (u32, u64, i64);
 
 /// When the rows of a stream were captured, on the field timeline, and where it is broken.
+#[derive(Clone)]
 pub(super) struct Rows {
-    /// Times on the field timeline in file order, ns.
-    pub(super) t_ns: Vec<i64>,
+    /// Times on the field timeline in file order, ns; shared by all that go by them.
+    pub(super) t_ns: Arc<Vec<i64>>,
     pub(super) breaks: Breaks,
 }
 
@@ -36,7 +39,7 @@ pub(super) fn read(episode: &Episode, stream: &StreamEntry, ledger: &[LossRow]) 
     let mine = ledger.iter().filter(|row| row.robot == stream.robot && row.stream == stream.stream);
     let gaps = placed(&numbers, mine, (manifest.start_ns, manifest.stop_ns));
     let restarts = numbers.windows(2).enumerate().filter(|(_, pair)| pair[0].0 != pair[1].0).map(|(row, _)| row + 1).collect();
-    Ok(Rows { t_ns: numbers.iter().map(|(_, _, t_ns)| *t_ns).collect(), breaks: Breaks { gaps, restarts } })
+    Ok(Rows { t_ns: Arc::new(numbers.iter().map(|(_, _, t_ns)| *t_ns).collect()), breaks: Breaks { gaps, restarts } })
 }
 
 fn columns(field_ns: &[i64], batch: &RecordBatch) -> Option<impl Iterator<Item = Number>> {

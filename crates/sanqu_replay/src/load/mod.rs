@@ -9,6 +9,7 @@ mod marks;
 mod rows;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
@@ -16,12 +17,14 @@ use sanqu_robot::CameraMount;
 use sanqu_store::{Episode, Store};
 
 use self::describe::KnownLooks;
+use self::rows::Streams;
 pub(crate) use self::drives::telemetry;
 use crate::ReplayError;
 use crate::lane::Lane;
 use crate::replay::{Replay, RobotRecord};
 use crate::timeline::nanoseconds;
 use crate::track::{Instants, Track};
+use crate::windows::{WINDOW_BYTES_MAX, WindowCache};
 use crate::xray::RobotDrives;
 
 /// How far apart two recordings at the same station are shown, m.
@@ -73,15 +76,16 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let mut robots: Vec<RobotRecord> = Vec::new();
     let (mut lanes, mut marks, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
     let mut known = KnownLooks::new();
+    let cache = WindowCache::new(WINDOW_BYTES_MAX).map_err(|source| ReplayError::Thread { name: "rows", source })?;
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
         let ledger = episode.loss()?;
         marks.extend(marks::read(episode, *shift_ns)?);
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
-            let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options };
-            if let Some((mut record, mounts)) = robot(&source, &field, place, &mut known, &mut warnings)? {
+            let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options, cache: &cache };
+            if let Some((mut record, mounts, times)) = robot(&source, &field, place, &mut known, &mut warnings)? {
                 record.shift_ns = *shift_ns;
-                let own = robot_lanes(&source, robots.len(), *shift_ns)?;
+                let own = robot_lanes(&source, &times, robots.len(), *shift_ns);
                 cameras.extend(cameras::find(&source, (&record.model, &mounts), (lanes.len(), &own)));
                 lanes.extend(own);
                 robots.push(record);
@@ -97,30 +101,29 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     Ok(Loaded { replay: Replay { lanes, marks, cameras, ..Replay::new(field, robots, start_ns, end_ns) }, warnings })
 }
 
-/// The streams of one robot on the timeline.
-fn robot_lanes(source: &Source<'_>, robot: usize, shift_ns: i64) -> Result<Vec<Lane>, ReplayError> {
-    let streams = source.episode.manifest().streams.iter();
-    let mine = streams.filter(|stream| stream.robot == source.entry.robot && stream.rows > 0);
-    mine.map(|stream| lane(source, stream, robot, shift_ns)).collect()
+/// The streams of one robot on the timeline, in the manifest's order.
+fn robot_lanes(source: &Source<'_>, times: &Streams, robot: usize, shift_ns: i64) -> Vec<Lane> {
+    let streams = source.episode.manifest().streams.iter().filter(|stream| stream.robot == source.entry.robot);
+    streams.filter_map(|stream| Some(lane(stream, times.get(stream.stream.as_str())?, robot, shift_ns))).collect()
 }
 
-fn lane(source: &Source<'_>, stream: &StreamEntry, robot: usize, shift_ns: i64) -> Result<Lane, ReplayError> {
-    let rows = lanes::read(source.episode, stream, source.ledger)?;
-    let mut gaps = rows.breaks.gaps;
+fn lane(stream: &StreamEntry, rows: &lanes::Rows, robot: usize, shift_ns: i64) -> Lane {
+    let mut gaps = rows.breaks.gaps.clone();
     for gap in &mut gaps {
         gap.from_ns = gap.from_ns.saturating_sub(shift_ns);
         gap.to_ns = gap.to_ns.saturating_sub(shift_ns);
     }
     let rate_hz = if stream.rate_hz > 0.0 { stream.rate_hz } else { stream.nominal_rate_hz };
-    Ok(Lane {
+    let shifted = || Instants::new(rows.t_ns.iter().map(|t| t.saturating_sub(shift_ns)));
+    Lane {
         robot,
         stream: stream.stream.to_string(),
-        instants: Instants::new(rows.t_ns.into_iter().map(|t| t.saturating_sub(shift_ns))),
+        instants: if shift_ns == 0 { Instants::of(&rows.t_ns) } else { shifted() },
         gaps,
         lost_rows: stream.lost.total(),
         open_loss: stream.lost.open_ended,
         period_ns: if rate_hz > 0.0 { nanoseconds(1.0 / rate_hz) } else { 0 },
-    })
+    }
 }
 
 /// The folder `name`, or the episode of that id in the store.
@@ -169,28 +172,28 @@ pub(crate) struct Source<'a> {
     pub(crate) entry: &'a RobotEntry,
     pub(crate) ledger: &'a [LossRow],
     pub(crate) options: &'a LoadOptions,
+    pub(crate) cache: &'a Arc<WindowCache>,
 }
 
-/// Loads one robot and where its cameras sit; none (with a warning) when it has no joint rows.
+/// Loads one robot, where its cameras sit and the times of its streams; none (with a warning) when it has no joint rows.
 fn robot(
     source: &Source<'_>,
     field: &FieldConfig,
     world_from_station: Isometry3<f64>,
     known: &mut KnownLooks,
     warnings: &mut Vec<String>,
-) -> Result<Option<(RobotRecord, Vec<CameraMount>)>, ReplayError> {
+) -> Result<Option<(RobotRecord, Vec<CameraMount>, Streams)>, ReplayError> {
     let (entry, manifest) = (source.entry, source.episode.manifest());
     let Some(stream) = source.episode.stream(&entry.robot, "joint").filter(|stream| stream.rows > 0) else {
         warnings.push(format!("{}: no joint rows in episode {}: not shown", entry.robot, manifest.episode));
         return Ok(None);
     };
     let description = describe::find(source, known, warnings)?;
-    let series = source.episode.series(stream, "pos")?;
-    let breaks = lanes::read(source.episode, stream, source.ledger)?.breaks;
-    let track = Track::new(&description.model, series, description.stand, breaks);
+    let times = rows::streams(source)?;
+    let track = rows::joints(source, stream, &times, (&description.model, description.stand))?;
     tell_joints(&entry.robot, &description.model, &track, warnings);
     let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
-    let base = rows::base(source.episode, &entry.robot, &world_from_station, warnings)?;
+    let base = rows::base(source, &times, &world_from_station, warnings)?;
     let record = RobotRecord {
         robot: entry.robot.clone(),
         name,
@@ -205,7 +208,7 @@ fn robot(
         shift_ns: 0,
         lost_rows: stream.lost.total(),
     };
-    Ok(Some((record, description.cameras)))
+    Ok(Some((record, description.cameras, times)))
 }
 
 fn tell_joints(robot: &Id, model: &sanqu_robot::RobotModel, track: &Track, warnings: &mut Vec<String>) {

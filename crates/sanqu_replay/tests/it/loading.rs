@@ -1,5 +1,6 @@
 //! From a sealed episode on disk to a posture.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow_array::types::Float64Type;
@@ -30,16 +31,34 @@ fn description() -> StreamDescription {
     }
 }
 
-/// Rows `from..to` as a robot would send them.
-fn append(journal: &mut JournalWriter, from: u64, to: u64) {
-    let at = |row: u64| START_NS + PERIOD_NS * i64::try_from(row).unwrap();
-    let times: Vec<i64> = (from..to).map(at).collect();
-    let values: Vec<f64> = (from..to).flat_map(|row| row_values(usize::try_from(row).unwrap())).collect();
+/// Rows of one start of the robot's publisher, by sequence.
+pub(crate) struct Part {
+    pub(crate) boot: u64,
+    pub(crate) rows: Range<u64>,
+}
+
+/// Most rows of a message.
+const MESSAGE_ROWS: usize = 500;
+
+/// Of so many rows, the last has a value that is no number.
+pub(crate) const NAN_EVERY: u64 = 5_000;
+
+/// A message of rows as a robot would send it; they were captured `later` rows after their sequence.
+fn append(journal: &mut JournalWriter, boot: u64, later: u64, rows: Range<u64>) {
+    let at = |row: u64| START_NS + PERIOD_NS * i64::try_from(row + later).unwrap();
+    let (from, to) = (rows.start, rows.end);
+    let times: Vec<i64> = rows.clone().map(at).collect();
+    let mut values: Vec<f64> = rows.clone().flat_map(|row| row_values(usize::try_from(row).unwrap())).collect();
+    for (row, values) in rows.zip(values.chunks_mut(ELEMENTS.len())) {
+        if row % NAN_EVERY == NAN_EVERY - 1 {
+            values[2] = f64::NAN;
+        }
+    }
     let column = fixed_list::<Float64Type>(values, ELEMENTS.len()).unwrap();
     let payload = encode_rows(&description(), &times, vec![column]).unwrap();
     let rows = u32::try_from(to - from).unwrap();
     let schema_id = description().schema_id();
-    let header = SampleHeader { rows, boot: BOOT, seq: from, capture_ns: at(from), clock: 1, schema_id, ..SampleHeader::default() };
+    let header = SampleHeader { rows, boot, seq: from, capture_ns: at(from), clock: 1, schema_id, ..SampleHeader::default() };
     let attachment = header.encode(&payload);
     let key = "sanqu/test/tin-01/joint".parse().unwrap();
     let sample = Sample { key: &key, encoding: ENCODING_ARROW, attachment: &attachment, payload: &payload, recv_ns: at(to) };
@@ -48,6 +67,11 @@ fn append(journal: &mut JournalWriter, from: u64, to: u64) {
 
 /// An episode of rows 0..100 and 150..200 of one robot; 50 rows were lost on the way.
 fn record(store: &Store, number: u128, description_hash: Option<String>) {
+    record_parts(store, number, description_hash, &[Part { boot: BOOT, rows: 0..100 }, Part { boot: BOOT, rows: 150..200 }]);
+}
+
+/// An episode of these rows of one robot. What lies between two parts of a start was lost; another start goes on right behind.
+pub(crate) fn record_parts(store: &Store, number: u128, description_hash: Option<String>, parts: &[Part]) {
     let start = EpisodeStart {
         episode: EpisodeId::new(START_NS, number),
         field: id("test"),
@@ -65,22 +89,36 @@ fn record(store: &Store, number: u128, description_hash: Option<String>) {
     let mut journal = JournalWriter::create(store, &start).unwrap();
     let (robot, stream) = (id("tin-01"), description().stream);
     journal.control(&Control::Describe { robot: robot.clone(), description: description() }).unwrap();
-    journal.control(&Control::Baseline { robot: robot.clone(), stream: stream.clone(), boot: BOOT, next_seq: 0 }).unwrap();
-    append(&mut journal, 0, 100);
-    append(&mut journal, 150, 200);
-    journal.control(&Control::Final { robot, stream, boot: BOOT, next_seq: 200 }).unwrap();
+    let mut later = 0;
+    for (index, part) in parts.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| &parts[before]);
+        if before.is_none_or(|before| before.boot != part.boot) {
+            later += before.map_or(0, |before| before.rows.end);
+            let (robot, stream) = (robot.clone(), stream.clone());
+            journal.control(&Control::Baseline { robot, stream, boot: part.boot, next_seq: 0 }).unwrap();
+        }
+        for from in part.rows.clone().step_by(MESSAGE_ROWS) {
+            let to = part.rows.end.min(from + u64::try_from(MESSAGE_ROWS).unwrap());
+            append(&mut journal, part.boot, later, from..to);
+        }
+        if parts.get(index + 1).is_none_or(|next| next.boot != part.boot) {
+            let (robot, stream) = (robot.clone(), stream.clone());
+            journal.control(&Control::Final { robot, stream, boot: part.boot, next_seq: part.rows.end }).unwrap();
+        }
+    }
+    let end_ns = START_NS + i64::try_from(later + parts.last().map_or(0, |last| last.rows.end)).unwrap() * PERIOD_NS;
     journal.control(&Control::Event { t_ns: START_NS + 7, name: "mark".to_owned(), text: "it waves".to_owned() }).unwrap();
-    journal.control(&Control::Stop { stop_ns: START_NS + 200 * PERIOD_NS, ended_by: "stop".to_owned() }).unwrap();
+    journal.control(&Control::Stop { stop_ns: end_ns, ended_by: "stop".to_owned() }).unwrap();
     seal(store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
 }
 
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    store: Store,
+    pub(crate) store: Store,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_or_create(&folder.path().join("store"), &id("test"), "UTC").unwrap();
         let robot = folder.path().join("assets/robots/tin");
@@ -95,7 +133,7 @@ impl Bench {
         self.folder.path().join("assets")
     }
 
-    fn options(&self, episode: &str) -> LoadOptions {
+    pub(crate) fn options(&self, episode: &str) -> LoadOptions {
         let store = Some(self.store.root().to_path_buf());
         LoadOptions { episodes: vec![episode.to_owned()], store, assets: vec![self.assets()], ..LoadOptions::default() }
     }

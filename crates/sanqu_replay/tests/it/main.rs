@@ -17,4 +17,5 @@ mod looks;
 mod picture;
 mod playback;
 mod synthetic;
+mod windows;
 mod xray;

@@ -8,6 +8,7 @@ mod derived;
 mod faults;
 mod fixture;
 mod folder;
+mod rows;
 mod hot_path;
 mod ledger;
 mod sealing;

@@ -1,0 +1,187 @@
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use sanqu_store::StoreError;
+
+use super::*;
+
+/// A file of `rows` rows of two values, the row's number and its half, in pages of [`PAGE`] rows.
+#[derive(Debug)]
+struct Double {
+    rows: usize,
+    pages: Vec<usize>,
+    read: Arc<Mutex<Vec<Range<usize>>>>,
+    broken: Arc<AtomicBool>,
+    /// In which reading the file breaks off, if it does.
+    failing: Arc<AtomicUsize>,
+}
+
+const PAGE: usize = 2_000;
+const PAGE_BYTES: usize = PAGE * 16;
+
+impl ReadRows for Double {
+    fn width(&self) -> usize {
+        2
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn page_starts(&self) -> &[usize] {
+        &self.pages
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Vec<f64>, StoreError> {
+        self.read.lock().unwrap().push(rows.clone());
+        if self.broken.load(Ordering::Relaxed) && rows.contains(&self.failing.load(Ordering::Relaxed)) {
+            return Err(StoreError::Damaged { path: Path::new("joint.parquet").to_path_buf(), reason: "cut off".to_owned() });
+        }
+        Ok(rows.flat_map(values).collect())
+    }
+}
+
+fn values(row: usize) -> [f64; 2] {
+    let row = f64::from(u32::try_from(row).unwrap());
+    [row, row / 2.0]
+}
+
+struct Bench {
+    cache: Arc<WindowCache>,
+    source: RowSource,
+    read: Arc<Mutex<Vec<Range<usize>>>>,
+    broken: Arc<AtomicBool>,
+    failing: Arc<AtomicUsize>,
+}
+
+/// A source of `pages` pages with room for `room` of them.
+fn bench(pages: usize, room: usize) -> Bench {
+    let cache = WindowCache::new(room * PAGE_BYTES).unwrap();
+    let (read, broken, failing) = <(Arc<Mutex<Vec<Range<usize>>>>, Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
+    let rows = pages * PAGE;
+    let double = Double {
+        rows,
+        pages: (0..pages).map(|page| page * PAGE).collect(),
+        read: Arc::clone(&read),
+        broken: Arc::clone(&broken),
+        failing: Arc::clone(&failing),
+    };
+    let source = RowSource::Windows(cache.add(double));
+    Bench { cache, source, read, broken, failing }
+}
+
+impl Bench {
+    fn row(&self, row: usize) -> Vec<f64> {
+        self.source.row(row).unwrap().to_vec()
+    }
+
+    /// Pages that were read since the last call, in order.
+    fn pages_read(&self) -> Vec<usize> {
+        std::mem::take(&mut *self.read.lock().unwrap()).into_iter().map(|rows| rows.start / PAGE).collect()
+    }
+}
+
+#[test]
+fn a_recording_larger_than_the_budget_is_played_within_it() {
+    let bench = bench(40, 5);
+    for row in 0..bench.source.rows() {
+        assert_eq!(bench.row(row), values(row));
+        assert!(bench.cache.bytes() <= 5 * PAGE_BYTES, "row {row}: {} bytes", bench.cache.bytes());
+    }
+    bench.cache.settle();
+    let mut read = bench.pages_read();
+    read.sort_unstable();
+    read.dedup();
+    assert_eq!(read, (0..40).collect::<Vec<_>>());
+    assert_eq!(bench.cache.bytes(), 5 * PAGE_BYTES, "what was read stays as long as there is room");
+}
+
+#[test]
+fn the_next_window_is_read_ahead_only_while_rows_follow_each_other() {
+    let bench = bench(10, 5);
+    bench.row(3 * PAGE + 700);
+    bench.row(8 * PAGE);
+    bench.row(5 * PAGE);
+    bench.row(5 * PAGE);
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [3, 8, 5], "seeks and a picture that stands");
+    bench.row(5 * PAGE + 1);
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [6], "the scene plays");
+    assert_eq!(bench.row(6 * PAGE), values(6 * PAGE));
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [7], "and goes on in the next window, without waiting for it");
+    bench.row(10 * PAGE - 2);
+    bench.row(10 * PAGE - 1);
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [9], "behind the last there is none");
+}
+
+#[test]
+fn without_room_for_two_windows_nothing_is_read_ahead_and_rows_are_the_same() {
+    let bench = bench(6, 1);
+    for row in [10, 11, PAGE - 1, PAGE, PAGE + 1] {
+        assert_eq!(bench.row(row), values(row));
+    }
+    bench.cache.settle();
+    assert_eq!((bench.pages_read(), bench.cache.bytes()), (vec![0, 1], PAGE_BYTES));
+    assert_eq!(bench.source.row_after(2 * PAGE - 1).unwrap().to_vec(), values(2 * PAGE));
+    assert_eq!(bench.row(2 * PAGE - 1), values(2 * PAGE - 1));
+    assert_eq!(bench.pages_read(), [2], "the row behind does not push out the window shown");
+}
+
+#[test]
+fn windows_looked_at_last_stay_and_those_shown_always() {
+    let bench = bench(10, 3);
+    let still = {
+        let double = Double { rows: PAGE, pages: vec![0], read: Arc::default(), broken: Arc::default(), failing: Arc::default() };
+        RowSource::Windows(bench.cache.add(double))
+    };
+    assert_eq!(still.row(7).unwrap().to_vec(), values(7));
+    for page in [1, 4, 1, 7] {
+        bench.row(page * PAGE);
+    }
+    bench.row(PAGE);
+    assert_eq!(bench.pages_read(), [1, 4, 7], "1 was looked at after 4");
+    bench.row(4 * PAGE);
+    assert_eq!(bench.pages_read(), [4], "4 has gone for 7, not what the other source shows");
+    drop(still);
+    assert_eq!(bench.cache.bytes(), 2 * PAGE_BYTES, "a source that goes takes its windows with it");
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_until_one_comes_back_to_it() {
+    let bench = bench(6, 4);
+    bench.failing.store(2 * PAGE + 5, Ordering::Relaxed);
+    bench.broken.store(true, Ordering::Relaxed);
+    assert_eq!((bench.row(PAGE), bench.source.problem()), (values(PAGE).to_vec(), None));
+    bench.row(PAGE + 1);
+    bench.cache.settle();
+    assert_eq!((bench.source.problem(), bench.pages_read()), (None, vec![1, 2]), "read ahead, but not shown");
+    let reason = bench.source.row(2 * PAGE).unwrap_err();
+    assert_eq!((reason.as_ref(), bench.source.problem()), ("joint.parquet: cut off", Some(reason.clone())));
+    assert!(bench.source.row(2 * PAGE + 1).is_err());
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [3], "not tried again for every picture; the next one may be good");
+    bench.broken.store(false, Ordering::Relaxed);
+    assert_eq!((bench.row(3 * PAGE), bench.source.problem()), (values(3 * PAGE).to_vec(), None));
+    assert_eq!(bench.row(2 * PAGE), values(2 * PAGE), "tried again");
+}
+
+#[track_caller]
+fn windows(pages: &[usize], rows: usize, rows_max: usize, expect: &[usize]) {
+    assert_eq!(cache::starts(pages, rows, rows_max), expect, "{pages:?} of {rows} rows, at most {rows_max}");
+}
+
+#[test]
+fn windows_are_whole_pages_neither_short_nor_long() {
+    windows(&[0, 2_500, 5_000], 6_000, 5_000, &[0, 2_500, 5_000, 6_000]);
+    windows(&[0, 500, 1_000, 1_500, 2_000], 2_100, 5_000, &[0, 1_000, 2_000, 2_100]);
+    windows(&[0], 10_000, 4_000, &[0, 4_000, 8_000, 10_000]);
+    windows(&[0, 7_000], 9_000, 4_000, &[0, 4_000, 7_000, 9_000]);
+    windows(&[], 30, 4_000, &[0, 30]);
+    windows(&[0], 0, 4_000, &[0]);
+    windows(&[0, 300, 600], 900, 200, &[0, 200, 300, 500, 600, 800, 900]);
+}
