@@ -48,6 +48,12 @@ pub enum LiveError {
         /// What rerun says.
         reason: String,
     },
+    /// The pipe to a viewer failed.
+    #[error("the Arrow pipe: {reason}")]
+    Pipe {
+        /// What is wrong.
+        reason: String,
+    },
     /// A thread could not be started.
     #[error("cannot start the thread {name}: {source}")]
     Thread {
@@ -59,6 +65,11 @@ pub enum LiveError {
 }
 
 impl LiveError {
+    /// Wraps why the pipe failed.
+    pub(crate) fn pipe(error: impl std::fmt::Display) -> Self {
+        Self::Pipe { reason: error.to_string() }
+    }
+
     /// Wraps what rerun says.
     pub(crate) fn rerun(error: impl std::fmt::Display) -> Self {
         Self::Rerun { reason: error.to_string() }

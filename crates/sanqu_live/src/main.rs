@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a program for people: it says where its view is")]
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use sanqu_ingest::{Keys, Node, Role};
-use sanqu_live::{DEFAULT_PORT, LiveView, Stage, Target};
+use sanqu_live::{ArrowPipe, DEFAULT_PORT, LiveView, Stage, Target};
 use sanqu_model::{FieldConfig, now_ns};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Live view of a field with rerun: joints, motors, cameras and the robots in 3D, while it happens.
 ///
@@ -45,6 +46,9 @@ struct Args {
     /// Show it in a rerun viewer on this computer; one is started if none runs
     #[arg(long)]
     spawn: bool,
+    /// Write all samples to stdout as one Arrow IPC stream instead (docs/live-pipe.md): what `sanqu-replay --live` reads
+    #[arg(long, conflicts_with_all = ["rrd", "serve", "spawn"])]
+    arrow: bool,
     /// End after this time
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
@@ -68,6 +72,9 @@ async fn run(args: &Args) -> Result<()> {
     // Before anything is opened, so that no signal finds a half-open file.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let config = field(&args.field)?;
+    if args.arrow {
+        return pipe(args, &config, length, (interrupt, terminate)).await;
+    }
     let robots_dir = args.robots_dir.clone().unwrap_or_else(|| assets().join("robots"));
     let stage = Stage::load(&config, &robots_dir)?;
     let node = dial(args).await?;
@@ -94,6 +101,24 @@ async fn run(args: &Args) -> Result<()> {
     }
     node.close().await?;
     Ok(outcome?)
+}
+
+/// Writes the field's samples to stdout until a signal comes, the time is over or the reader is gone.
+async fn pipe(args: &Args, config: &FieldConfig, length: Option<Duration>, (mut interrupt, mut terminate): (Signal, Signal)) -> Result<()> {
+    let node = dial(args).await?;
+    // Not Rust's own stdout, which looks for line ends in what is written.
+    let stdout = std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned().context("stdout")?);
+    let pipe = ArrowPipe::start(&node, &config.field, stdout).await?;
+    eprintln!("sanqu-live: writing samples of field {} as Arrow IPC", config.field);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = pipe.follow(&node) => {}
+        () = tokio::time::sleep(length.unwrap_or_default()), if length.is_some() => {}
+    }
+    let report = pipe.close()?;
+    eprintln!("sanqu-live: {report}");
+    Ok(node.close().await?)
 }
 
 async fn dial(args: &Args) -> Result<Node> {

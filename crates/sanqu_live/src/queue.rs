@@ -89,6 +89,11 @@ impl Queue {
         self.lock().dropped.values().sum()
     }
 
+    /// Samples of one stream dropped so far.
+    pub(crate) fn dropped_of(&self, key: &Arc<StreamKey>) -> u64 {
+        self.lock().dropped.get(key).copied().unwrap_or(0)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

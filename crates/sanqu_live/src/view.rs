@@ -11,7 +11,7 @@ use crate::queue::Queue;
 use crate::{LiveError, Stage};
 
 /// What may wait between zenoh and the outputs' own queues, in bytes. The thread between them does nothing but hand on.
-const INTAKE_BYTES: usize = 64 << 20;
+pub(crate) const INTAKE_BYTES: usize = 64 << 20;
 /// How often that thread looks whether it should end.
 const LOOK_PERIOD: Duration = Duration::from_millis(200);
 
@@ -41,7 +41,8 @@ impl LiveView {
             let (intake, stop, samples) = (Arc::clone(&intake), Arc::clone(&stop), Arc::clone(&samples));
             let queues: Vec<Arc<Queue>> = outlets.iter().map(Outlet::queue).collect();
             let name = "live intake".to_owned();
-            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || hand_on(&intake, &stop, &samples, &queues));
+            let give = move |sample: Received| queues.iter().for_each(|queue| queue.push(sample.clone()));
+            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || hand_on(&intake, &stop, &samples, give));
             thread.map_err(|source| LiveError::Thread { name, source })?
         };
         Ok(Self { intake, stop, handing_on, samples, outlets })
@@ -71,11 +72,11 @@ impl LiveView {
     }
 }
 
-/// Hands samples to every output until told to stop; then what has arrived by then.
-fn hand_on(intake: &Intake, stop: &AtomicBool, samples: &AtomicU64, queues: &[Arc<Queue>]) {
-    let give = |sample: Received| {
+/// Hands samples on until told to stop; then what has arrived by then. Heartbeats are left out.
+pub(crate) fn hand_on(intake: &Intake, stop: &AtomicBool, samples: &AtomicU64, mut give: impl FnMut(Received)) {
+    let mut give = |sample: Received| {
         if sample.key.stream.kind() != StreamKind::Status {
-            queues.iter().for_each(|queue| queue.push(sample.clone()));
+            give(sample);
             samples.fetch_add(1, Ordering::Relaxed);
         }
     };

@@ -74,6 +74,14 @@ pub enum WireError {
         /// What is wrong.
         reason: String,
     },
+    /// Bytes of the live view's pipe are not what they should be.
+    #[error("live pipe: {place}: {reason}")]
+    BadPipe {
+        /// Robot and stream, or the part of the message.
+        place: String,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
     /// A ROS 1 message definition cannot be understood.
     #[error("definition of {message_type}: {reason}")]
     BadDefinition {

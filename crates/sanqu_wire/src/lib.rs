@@ -12,6 +12,7 @@ pub mod h264;
 pub mod h265;
 mod header;
 mod ipc_check;
+pub mod pipe;
 pub mod ros1;
 mod rows;
 mod rows_reader;
