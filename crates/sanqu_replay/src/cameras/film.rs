@@ -1,24 +1,28 @@
-//! Pictures of one camera by row: from the last keyframe on, or one JPEG.
+//! Pictures of one camera by row: from the last keyframe on, or one JPEG or PNG.
 
 use arrow_array::cast::AsArray;
+use arrow_array::{BinaryArray, RecordBatch};
 use bevy::math::UVec2;
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource as _;
 use sanqu_model::{StreamEntry, VIDEO_DATA};
 use sanqu_store::Episode;
 use sanqu_store::mp4::Mp4Reader;
+use sanqu_wire::ENCODING_PNG;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::av1::Av1;
 use super::picture::EDGE_MAX;
 use super::{FrameSource, Picture};
 
 /// Reads and decodes the pictures of one camera.
 pub(super) enum Film {
     H264(Box<H264>),
-    Jpegs(Box<(Episode, StreamEntry)>),
+    Av1(Box<Av1>),
+    Stills(Box<(Episode, StreamEntry)>),
 }
 
 pub(super) struct H264 {
@@ -39,7 +43,8 @@ impl Film {
                 let reader = Mp4Reader::open(path).map_err(|error| error.to_string())?;
                 Ok(Self::H264(Box::new(H264 { reader, decoder: decoder()?, next: None })))
             }
-            FrameSource::Jpegs(stream) => Ok(Self::Jpegs(stream.clone())),
+            FrameSource::Av1(stream) => Ok(Self::Av1(Box::new(Av1::open(&stream.0, &stream.1)?))),
+            FrameSource::Stills(stream) => Ok(Self::Stills(stream.clone())),
             FrameSource::Unreadable(reason) => Err(reason.clone()),
         }
     }
@@ -51,7 +56,8 @@ impl Film {
     pub(super) fn picture(&mut self, row: usize) -> Result<Picture, String> {
         match self {
             Self::H264(film) => film.picture(row),
-            Self::Jpegs(stream) => jpeg(&stream.0, &stream.1, row),
+            Self::Av1(film) => film.picture(row),
+            Self::Stills(stream) => still(&stream.0, &stream.1, row),
         }
     }
 }
@@ -90,23 +96,50 @@ impl H264 {
     }
 }
 
-fn jpeg(episode: &Episode, stream: &StreamEntry, row: usize) -> Result<Picture, String> {
+fn still(episode: &Episode, stream: &StreamEntry, row: usize) -> Result<Picture, String> {
     let mut batches = episode.read_rows(stream, Some(&[VIDEO_DATA]), row..row + 1).map_err(|error| error.to_string())?;
     let batch = batches.next().ok_or_else(|| format!("no row {row}"))?.map_err(|error| error.to_string())?;
-    let column = batch.column_by_name(VIDEO_DATA).and_then(|column| column.as_binary_opt::<i32>());
-    let column = column.ok_or_else(|| format!("column {VIDEO_DATA} holds no bytes"))?;
-    let bytes = column.iter().next().flatten().ok_or_else(|| format!("no bytes in row {row}"))?;
-    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA).set_max_width(EDGE_MAX).set_max_height(EDGE_MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let rgba = decoder.decode().map_err(|error| format!("frame {row}: JPEG: {error}"))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| format!("frame {row}: a JPEG without size"))?;
-    if rgba.len() != width * height * 4 {
-        return Err(format!("frame {row}: {} bytes for {width}x{height} pixels", rgba.len()));
+    let bytes = bytes_of(&batch)?.iter().next().flatten().ok_or_else(|| format!("no bytes in row {row}"))?;
+    let decoded = if stream.encoding == ENCODING_PNG { png(bytes) } else { jpeg(bytes) };
+    let (size, rgba) = decoded.map_err(|error| format!("frame {row}: {error}"))?;
+    if rgba.len() != size.element_product() as usize * 4 {
+        return Err(format!("frame {row}: {} bytes for {}x{} pixels", rgba.len(), size.x, size.y));
     }
-    Ok(Picture { row, from_row: row, size: size_of(width, height)?, rgba })
+    Ok(Picture { row, from_row: row, size, rgba })
 }
 
-fn size_of(width: usize, height: usize) -> Result<UVec2, String> {
+fn jpeg(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA).set_max_width(EDGE_MAX).set_max_height(EDGE_MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let rgba = decoder.decode().map_err(|error| format!("JPEG: {error}"))?;
+    let (width, height) = decoder.dimensions().ok_or("a JPEG without size")?;
+    Ok((size_of(width, height)?, rgba))
+}
+
+fn png(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
+    let wrong = |error: png::DecodingError| format!("PNG: {error}");
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
+    let mut reader = decoder.read_info().map_err(wrong)?;
+    let size = size_of(reader.info().width as usize, reader.info().height as usize)?;
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or("PNG: too large")?];
+    let info = reader.next_frame(&mut pixels).map_err(wrong)?;
+    pixels.truncate(info.buffer_size());
+    let rgba = match info.color_type {
+        png::ColorType::Rgba => pixels,
+        png::ColorType::GrayscaleAlpha => pixels.chunks_exact(2).flat_map(|pixel| [pixel[0], pixel[0], pixel[0], pixel[1]]).collect(),
+        other => return Err(format!("PNG: pixels came as {other:?}")),
+    };
+    Ok((size, rgba))
+}
+
+/// The column of payloads.
+pub(super) fn bytes_of(batch: &RecordBatch) -> Result<&BinaryArray, String> {
+    let column = batch.column_by_name(VIDEO_DATA).and_then(|column| column.as_binary_opt::<i32>());
+    column.ok_or_else(|| format!("column {VIDEO_DATA} holds no bytes"))
+}
+
+pub(super) fn size_of(width: usize, height: usize) -> Result<UVec2, String> {
     match (u32::try_from(width), u32::try_from(height)) {
         (Ok(x), Ok(y)) if (1..=EDGE_MAX).contains(&width) && (1..=EDGE_MAX).contains(&height) => Ok(UVec2::new(x, y)),
         _ => Err(format!("{width}x{height} pixels; at most {EDGE_MAX} a side are shown")),

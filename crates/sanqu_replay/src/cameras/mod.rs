@@ -1,6 +1,7 @@
 //! The recorded cameras: their pictures beside the scene, exact to the frame, their fields of view in it, and small
 //! pictures on the timeline.
 
+mod av1;
 mod cache;
 mod film;
 mod frustum;
@@ -31,8 +32,10 @@ use crate::timeline::ReplaySystems;
 pub enum FrameSource {
     /// H.264 in an MP4 file; picture n belongs to row n.
     Film(PathBuf),
-    /// JPEG files in a column of the stream's Parquet file.
-    Jpegs(Box<(Episode, StreamEntry)>),
+    /// AV1 temporal units in a column of the stream's Parquet file.
+    Av1(Box<(Episode, StreamEntry)>),
+    /// JPEG or PNG files in a column of the stream's Parquet file, as its encoding says.
+    Stills(Box<(Episode, StreamEntry)>),
     /// Pictures that this version cannot show, and why.
     Unreadable(String),
 }

@@ -2,7 +2,7 @@
 
 use sanqu_model::StreamEntry;
 use sanqu_robot::{CameraMount, RobotModel};
-use sanqu_wire::{ENCODING_H264, ENCODING_JPEG};
+use sanqu_wire::{ENCODING_AV1, ENCODING_H264, ENCODING_JPEG, ENCODING_PNG};
 
 use super::Source;
 use crate::cameras::{CameraRecord, FrameSource, Mount};
@@ -33,10 +33,12 @@ pub(super) fn find(source: &Source<'_>, (model, mounts): (&RobotModel, &[CameraM
 }
 
 fn pictures(source: &Source<'_>, stream: &StreamEntry) -> FrameSource {
+    let rows = || Box::new((source.episode.clone(), stream.clone()));
     match (stream.encoding.as_str(), source.episode.file(stream, "mp4")) {
         (ENCODING_H264, Some(path)) => FrameSource::Film(path),
-        (ENCODING_JPEG, _) => FrameSource::Jpegs(Box::new((source.episode.clone(), stream.clone()))),
-        (other, _) => FrameSource::Unreadable(format!("{other}: this version shows H.264 and JPEG")),
+        (ENCODING_AV1, _) => FrameSource::Av1(rows()),
+        (ENCODING_JPEG | ENCODING_PNG, _) => FrameSource::Stills(rows()),
+        (other, _) => FrameSource::Unreadable(format!("{other}: this version shows H.264, AV1, JPEG and PNG")),
     }
 }
 

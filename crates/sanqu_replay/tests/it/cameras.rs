@@ -1,9 +1,9 @@
 //! Video beside the scene: the frame shown is the newest of the instant, through the real decoder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bevy::math::UVec2;
-use sanqu_model::{EpisodeId, Id, RobotEntry, StreamDescription};
+use sanqu_model::{EpisodeId, Id, RobotEntry, StreamDescription, StreamEntry};
 use sanqu_replay::bar::{BarLayout, bar_rows};
 use sanqu_replay::camera::Preset;
 use sanqu_replay::cameras::{FrameSource, Library, PanelLayout, Picture, THUMBNAIL_PX, shown_cameras};
@@ -14,7 +14,7 @@ use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
 use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
-use sanqu_wire::{ENCODING_JPEG, SampleHeader};
+use sanqu_wire::{ENCODING_AV1, ENCODING_JPEG, ENCODING_PNG, FLAG_KEYFRAME, SampleHeader};
 
 use crate::picture::{Shown, adapter};
 
@@ -143,8 +143,11 @@ fn id(text: &str) -> Id {
     text.parse().unwrap()
 }
 
-/// A sealed episode with one JPEG camera of ten frames, frame n as bright as 20 n; frame 7 is damaged.
-fn jpeg_episode(root: &Path) -> PathBuf {
+/// A picture of a camera: its bytes, and whether decoding can begin at it.
+type Frame = (Vec<u8>, bool);
+
+/// A sealed episode with one camera of ten pictures a second.
+fn camera_episode(root: &Path, encoding: &str, frames: &[Frame]) -> (sanqu_store::Episode, StreamEntry) {
     let store = Store::open_or_create(root, &id("test"), "UTC").unwrap();
     let start_ns = 1_763_740_800_000_000_000;
     let start = EpisodeStart {
@@ -164,7 +167,7 @@ fn jpeg_episode(root: &Path) -> PathBuf {
     let mut journal = JournalWriter::create(&store, &start).unwrap();
     let description = StreamDescription {
         stream: "camera/wrist".parse().unwrap(),
-        encoding: ENCODING_JPEG.to_owned(),
+        encoding: encoding.to_owned(),
         rate_hz: 10.0,
         clock: 1,
         quantities: Vec::new(),
@@ -172,26 +175,42 @@ fn jpeg_episode(root: &Path) -> PathBuf {
     };
     journal.control(&Control::Describe { robot: id("tin-01"), description: description.clone() }).unwrap();
     let key = "sanqu/test/tin-01/camera/wrist".parse().unwrap();
-    for frame in 0..10_u8 {
-        let capture_ns = start_ns + 100_000_000 * i64::from(frame);
-        let payload = if frame == 7 { vec![0xff, 0xd8, 1, 2, 3] } else { jpeg(20 * frame) };
+    for (seq, (payload, keyframe)) in (0_u64..).zip(frames) {
+        let capture_ns = start_ns + 100_000_000 * i64::try_from(seq).unwrap();
         let schema_id = description.schema_id();
-        let header = SampleHeader { rows: 1, boot: 7, seq: frame.into(), capture_ns, clock: 1, schema_id, ..SampleHeader::default() };
-        let attachment = header.encode(&payload);
-        let sample = Sample { key: &key, encoding: ENCODING_JPEG, attachment: &attachment, payload: &payload, recv_ns: capture_ns };
+        let flags = if *keyframe { FLAG_KEYFRAME } else { 0 };
+        let header = SampleHeader { flags, rows: 1, boot: 7, seq, capture_ns, clock: 1, schema_id };
+        let attachment = header.encode(payload);
+        let sample = Sample { key: &key, encoding, attachment: &attachment, payload, recv_ns: capture_ns };
         journal.append(&sample).unwrap();
     }
-    journal.control(&Control::Stop { stop_ns: start_ns + 1_000_000_000, ended_by: "stop".to_owned() }).unwrap();
+    let stop_ns = start_ns + 100_000_000 * i64::try_from(frames.len()).unwrap();
+    journal.control(&Control::Stop { stop_ns, ended_by: "stop".to_owned() }).unwrap();
     seal(&store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
-    store.find("last").unwrap().dir().to_path_buf()
+    let episode = store.find("last").unwrap();
+    let stream = episode.stream(&id("tin-01"), "camera/wrist").unwrap().clone();
+    (episode, stream)
 }
 
-#[test]
-fn jpegs_are_shown_one_by_one_and_a_damaged_one_says_so() {
+/// Frame n as bright as 20 n; frame 7 is damaged.
+fn grey_frames(still: impl Fn(u8) -> Vec<u8>) -> Vec<Frame> {
+    (0..10).map(|frame| (if frame == 7 { vec![0xff, 0xd8, 1, 2, 3] } else { still(20 * frame) }, true)).collect()
+}
+
+/// A grey PNG of 8 x 8 pixels, one byte each.
+fn png(grey: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[grey; 64]).unwrap();
+    bytes
+}
+
+#[track_caller]
+fn check_stills(encoding: &str, still: impl Fn(u8) -> Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
-    let episode = sanqu_store::Episode::open(&jpeg_episode(&folder.path().join("store"))).unwrap();
-    let stream = episode.stream(&id("tin-01"), "camera/wrist").unwrap().clone();
-    let library = Library::open(vec![FrameSource::Jpegs(Box::new((episode, stream)))]).unwrap();
+    let stream = camera_episode(&folder.path().join("store"), encoding, &grey_frames(still));
+    let library = Library::open(vec![FrameSource::Stills(Box::new(stream))]).unwrap();
     for row in [0_u8, 9, 3, 4, 3] {
         let shot = library.wait(0, row.into()).unwrap();
         let picture = shot.as_ref().as_ref().unwrap();
@@ -201,4 +220,64 @@ fn jpegs_are_shown_one_by_one_and_a_damaged_one_says_so() {
     let damaged = library.wait(0, 7).unwrap();
     assert!(damaged.as_ref().as_ref().unwrap_err().contains("frame 7"), "{damaged:?}");
     assert!(library.wait(0, 10).unwrap().as_ref().as_ref().unwrap_err().contains("no row 10"));
+}
+
+#[test]
+fn jpegs_and_pngs_are_shown_one_by_one_and_a_damaged_one_says_so() {
+    check_stills(ENCODING_JPEG, jpeg);
+    check_stills(ENCODING_PNG, png);
+}
+
+/// The pictures of an IVF file.
+fn ivf(name: &str) -> Vec<Frame> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/video").join(name);
+    let bytes = std::fs::read(path).unwrap();
+    let (mut rest, mut frames) = (&bytes[32..], Vec::new());
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[..4].try_into().unwrap()) as usize;
+        let unit = rest[12..12 + length].to_vec();
+        let keyframe = sanqu_wire::is_keyframe(ENCODING_AV1, &unit);
+        frames.push((unit, keyframe));
+        rest = &rest[12 + length..];
+    }
+    frames
+}
+
+/// Twelve pictures, keyframes at 0 and 6; below the strip with the number: red, green, blue.
+#[track_caller]
+fn check_av1(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = camera_episode(&folder.path().join("store"), ENCODING_AV1, &ivf(name));
+    let library = Library::open(vec![FrameSource::Av1(Box::new(stream))]).unwrap();
+    for row in [0_usize, 1, 2, 11, 5, 6, 7, 3, 10, 4] {
+        let shot = library.wait(0, row).unwrap();
+        let picture = shot.as_ref().as_ref().unwrap_or_else(|reason| panic!("{name}, frame {row}: {reason}"));
+        assert_eq!((number_of(picture), picture.row, picture.from_row), (u32::try_from(row).ok(), row, row / 6 * 6), "{name}");
+        for (x, expect) in [(13, [200, 30, 30]), (40, [30, 200, 30]), (67, [30, 30, 200])] {
+            let at = (36 * 80 + x) * 4;
+            let off = picture.rgba[at..at + 3].iter().zip(expect).map(|(found, expect)| found.abs_diff(expect)).max().unwrap();
+            assert!(off <= 6, "{name}, frame {row}, column {x}: {:?} instead of {expect:?}", &picture.rgba[at..at + 3]);
+        }
+    }
+    assert!(library.wait(0, 12).unwrap().as_ref().as_ref().unwrap_err().contains("12 frames"));
+}
+
+#[test]
+fn av1_is_exact_to_the_frame_in_any_order() {
+    check_av1("numbers-8bit.ivf");
+    check_av1("numbers-10bit.ivf");
+}
+
+#[test]
+fn a_damaged_av1_frame_says_so_and_the_next_keyframe_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut frames = ivf("numbers-8bit.ivf");
+    let middle = frames[3].0.len() / 2;
+    frames[3].0.truncate(middle);
+    let stream = camera_episode(&folder.path().join("store"), ENCODING_AV1, &frames);
+    let library = Library::open(vec![FrameSource::Av1(Box::new(stream))]).unwrap();
+    let row = |row| library.wait(0, row).unwrap();
+    assert!(row(4).as_ref().as_ref().unwrap_err().contains("frame 3: AV1"), "{:?}", row(4).as_ref().as_ref().err());
+    assert_eq!(number_of(row(2).as_ref().as_ref().unwrap()), Some(2));
+    assert_eq!(number_of(row(7).as_ref().as_ref().unwrap()), Some(7));
 }
