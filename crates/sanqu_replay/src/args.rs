@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use bevy::math::UVec2;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 use sanqu_replay::camera::Preset;
 use sanqu_replay::render::{EDGE_RANGE_PX, SHEET_STILLS, SHEET_STILLS_MAX};
 use sanqu_replay::timeline::SPEED_RANGE;
@@ -13,11 +14,11 @@ const FILM_SECS_MAX: f64 = 3600.0;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png"
+    after_help = "Examples:\n  sanqu-replay --store recordings/demo/store\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png"
 )]
 pub(crate) struct Args {
-    /// Episodes: folders, or with --store the beginnings of ids, or `last`
-    #[arg(required = true, value_name = "EPISODE")]
+    /// Episodes: folders, or with --store the beginnings of ids, or `last`; none opens a list to choose from
+    #[arg(value_name = "EPISODE")]
     pub(crate) episodes: Vec<String>,
     /// The store that ids are looked up in
     #[arg(long, value_name = "DIR")]
@@ -53,15 +54,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = film_seconds, requires = "render")]
     pub(crate) seconds: Option<f64>,
     /// What is shown between two samples: the last one, or the straight way to the next where both are there
-    #[arg(long, value_name = "HOW", default_value = "hold", value_parser = ["hold", "interpolate"])]
-    pub(crate) between: String,
+    /// [default: hold; in a window as it was last time]
+    #[arg(long, value_name = "HOW", value_parser = ["hold", "interpolate"])]
+    pub(crate) between: Option<String>,
     /// Play these seconds after the start again and again, as 2.5-4
     #[arg(long, value_name = "A-B", value_parser = span)]
     pub(crate) repeat: Option<(f64, f64)>,
     /// Draw the scene alone, without timeline and video panels
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Language of words in the picture [default: the locale's]
+    /// Language of words in the picture [default: in a window as last time, else the locale's]
     #[arg(long, value_name = "en|zh", value_parser = ["en", "zh"])]
     pub(crate) lang: Option<String>,
     /// The field file [default: the shipped one of the episode's field]
@@ -73,6 +75,25 @@ pub(crate) struct Args {
     /// A folder of ROS packages, or a package, to look for mesh files in; may be repeated
     #[arg(long, value_name = "DIR", value_parser = folder)]
     pub(crate) packages: Vec<PathBuf>,
+}
+
+impl Args {
+    /// Whether a window is to be opened.
+    pub(crate) fn is_windowed(&self) -> bool {
+        self.render.is_none() && self.measure.is_none()
+    }
+
+    /// What clap cannot say: only a window can ask for an episode.
+    ///
+    /// # Errors
+    /// clap's, for the user.
+    pub(crate) fn check(self) -> Result<Self, clap::Error> {
+        if self.episodes.is_empty() && !self.is_windowed() {
+            let what = "name an EPISODE: a folder, or with --store the beginning of an id, or `last`; `sanqu ls STORE` lists them";
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, what));
+        }
+        Ok(self)
+    }
 }
 
 fn robot_urdf(text: &str) -> Result<(String, PathBuf), String> {
@@ -127,13 +148,20 @@ fn size(text: &str) -> Result<UVec2, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn only_a_window_goes_without_an_episode() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().check();
+        assert!(parse("sanqu-replay --store s").is_ok());
+        assert!(parse("sanqu-replay last --render a.png").is_ok());
+        let refused = parse("sanqu-replay --store s --render a.png").unwrap_err();
+        assert_eq!((refused.exit_code(), refused.to_string().contains("EPISODE")), (2, true));
     }
 
     #[test]
@@ -154,7 +182,6 @@ mod tests {
         assert!(robot_urdf("g1").is_err() && robot_urdf("=Cargo.toml").is_err() && robot_urdf("g1=absent.urdf").is_err());
         assert_eq!(robot_urdf("g1=Cargo.toml"), Ok(("g1".to_owned(), PathBuf::from("Cargo.toml"))));
         assert!(folder("src").is_ok() && folder("Cargo.toml").is_err());
-        assert!(Args::try_parse_from(["sanqu-replay"]).is_err(), "an episode is needed");
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--seconds", "3"]).is_err(), "--seconds is for films");
     }
 }

@@ -18,7 +18,7 @@ pub enum ReplayError {
         source: sanqu_robot::RobotError,
     },
     /// No description of a robot was found.
-    #[error("robot {robot} (model {model:?}): no description; looked for {}", looked_for.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error("robot {robot} (model {model:?}): no description; give one with --robot {robot}=FILE.urdf; looked for {}", looked_for.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
     NoDescription {
         /// The robot's id.
         robot: String,
@@ -87,6 +87,20 @@ pub enum ReplayError {
         reason: String,
         /// What can be read.
         expected: &'static str,
+    },
+    /// The viewer's settings file cannot be used.
+    #[error("settings file {path}: {reason}; it is left as it is and nothing is remembered until it is mended or removed")]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing to choose from.
+    #[error("no episode named, and no store with episodes found ({}); name one with --store DIR, or make one: sanqu demo", looked_in.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    NothingToPick {
+        /// Where stores were looked for.
+        looked_in: Vec<PathBuf>,
     },
     /// No graphics adapter.
     #[error(

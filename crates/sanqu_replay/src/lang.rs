@@ -1,9 +1,11 @@
 //! The language of the viewer's own words. Names of robots, zones, streams and tasks stay as they were given.
 
 use bevy::prelude::Resource;
+use serde::{Deserialize, Serialize};
 
 /// A language.
-#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lang {
     /// English.
     #[default]

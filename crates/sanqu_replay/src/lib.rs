@@ -6,7 +6,7 @@
 //! [`frame::bevy_from_world`], the only place that knows both frames, makes transforms of them. Row times are in memory, values come from [`windows`] of the files. Nothing is
 //! invented: where samples are missing or old, the robot turns grey, and nothing is interpolated.
 //!
-//! [`window::show`] opens a window; [`render::render`] draws stills and films without a display.
+//! [`window::show`] opens a window, [`picker::pick`] one with the episodes to choose from; [`render::render`] draws stills and films without a display.
 
 pub mod bar;
 pub mod base;
@@ -24,10 +24,12 @@ pub mod load;
 pub mod mark;
 pub mod measure;
 pub mod mesh_file;
+pub mod picker;
 pub mod render;
 pub mod replay;
 pub mod robots;
 pub mod scene;
+pub mod settings;
 pub mod timeline;
 pub mod track;
 pub mod view;

@@ -1,6 +1,7 @@
 //! `sanqu-replay`: shows episodes in 3D, in a window or as pictures.
 
 mod args;
+mod choose;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ use sanqu_replay::load::{LoadOptions, Loaded, load};
 use sanqu_replay::measure::{Figures, Spread, measure};
 use sanqu_replay::render::{Choice, Progress, RenderJob, SHEET_SIZE, SheetJob, contact_sheet, find_adapter, render};
 use sanqu_replay::scene::Quality;
+use sanqu_replay::settings::SettingsFile;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::track::Blend;
 use sanqu_replay::view::View;
-use sanqu_replay::window::show;
+use sanqu_replay::window::{Ended, show};
 use sanqu_replay::xray::{Xray, find_joint};
 
 use args::Args;
@@ -30,7 +32,7 @@ const FILM_SECS: f64 = 10.0;
 const QUIET: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::parse().check().unwrap_or_else(|error| error.exit());
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,15 +48,15 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     // The plugin only installs the process's log subscriber, which goes to stderr; RUST_LOG overrides the filter.
     App::new().add_plugins(LogPlugin { level: Level::WARN, filter: "bevy_render=error,wgpu=error".to_owned(), ..Default::default() });
+    let file = if args.is_windowed() { settings(args) } else { SettingsFile::default() };
+    let lang = lang(args, &file);
+    if args.episodes.is_empty() {
+        return choose::choose(args, lang, file);
+    }
     let assets = asset_folders();
-    let options = LoadOptions {
-        episodes: args.episodes.clone(),
-        store: args.store.clone(),
-        field: args.field.clone(),
-        assets,
-        urdfs: args.urdfs.clone(),
-        packages: args.packages.clone(),
-    };
+    let (urdfs, packages) = choose::descriptions(args, &file);
+    let options =
+        LoadOptions { episodes: args.episodes.clone(), store: args.store.clone(), field: args.field.clone(), assets, urdfs, packages };
     if let Some(robots) = args.measure {
         return print_figures(&measure(&options, Some(robots).filter(|robots| *robots > 0))?);
     }
@@ -63,8 +65,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
         say(&format!("warning: {warning}"));
     }
     let joint = args.xray.as_deref().map(|name| find_joint(&replay, name)).transpose()?;
-    let view = View { preset: args.camera, panels: !args.plain, lang: lang(args), xray: Xray { joint, at_once: true } };
-    let blend = if args.between == "interpolate" { Blend::Interpolate } else { Blend::Hold };
+    let view = View { preset: args.camera, panels: !args.plain, lang, xray: Xray { joint, at_once: true } };
+    let interpolate = args.between.as_ref().map_or(file.settings.interpolate, |between| between == "interpolate");
+    let blend = if interpolate { Blend::Interpolate } else { Blend::Hold };
     let mut playhead = Playhead { speed: args.speed, blend, ..Playhead::new(replay.start_ns, replay.end_ns) };
     if let Some((from, to)) = args.repeat {
         if from >= playhead.length_secs() {
@@ -80,7 +83,10 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let Some(out) = &args.render else {
         playhead.playing = true;
-        return Ok(show(replay, playhead, view, args.size)?);
+        return match show(replay, playhead, view, args.size, file)? {
+            Ended::Closed => Ok(()),
+            Ended::PickAgain => choose::go_on(args, &[]),
+        };
     };
     if args.contact_sheet {
         let size = args.size.unwrap_or(SHEET_SIZE);
@@ -129,10 +135,25 @@ fn make_folder(out: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// The language asked for, else the locale's.
-fn lang(args: &Args) -> Lang {
+/// What the viewer remembers, with what this command line asks it to remember.
+fn settings(args: &Args) -> SettingsFile {
+    let (mut file, warning) = SettingsFile::open(SettingsFile::default_path());
+    if let Some(warning) = warning {
+        say(&format!("warning: {warning}"));
+    }
+    if let Some(lang) = &args.lang {
+        file.settings.lang = Some(Lang::of_locale(lang));
+    }
+    choose::note_descriptions(args, &mut file);
+    choose::stores_of(args).iter().rev().for_each(|store| file.settings.opened(store));
+    file
+}
+
+/// The language asked for, now or the last time, else the locale's.
+fn lang(args: &Args, file: &SettingsFile) -> Lang {
     let locale = || ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
-    Lang::of_locale(&args.lang.clone().or_else(locale).unwrap_or_default())
+    let asked = args.lang.as_deref().map(Lang::of_locale).or(file.settings.lang);
+    asked.unwrap_or_else(|| Lang::of_locale(&locale().unwrap_or_default()))
 }
 
 fn choose(job: &RenderJob) -> anyhow::Result<Choice> {

@@ -71,6 +71,13 @@ impl Library {
         shot
     }
 
+    /// The newest decoded picture of a camera that is at most `within` rows before `row`, and its row. Decodes nothing.
+    pub fn before(&self, camera: usize, row: usize, within: usize) -> Option<(usize, Shot)> {
+        let mut desk = self.shared.lock();
+        let earlier = (row.saturating_sub(within)..row).rev().find(|earlier| desk.cache.holds((camera, *earlier)))?;
+        desk.cache.get((camera, earlier)).map(|shot| (earlier, shot))
+    }
+
     /// As [`Library::ask`], but behind everything that is to be shown now. Nothing is asked for when too much waits already.
     pub fn ask_later(&self, camera: usize, row: usize) -> Option<Shot> {
         let mut desk = self.shared.lock();

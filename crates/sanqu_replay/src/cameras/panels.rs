@@ -28,6 +28,9 @@ const WARNING: Color = Color::srgb(1.0, 0.66, 0.30);
 /// A picture that is not of the instant shown is dimmed.
 const STALE_TINT: Color = Color::srgb(0.45, 0.45, 0.45);
 
+/// How far before the instant a frame may lie that is shown while its own is decoded.
+const EARLIER_ROWS_MAX: usize = 30;
+
 /// One panel: the camera in it, and which of its pictures is shown.
 #[derive(Component, Default)]
 pub(super) struct Panel {
@@ -122,7 +125,10 @@ pub(super) fn show(
         let lane = &shown.replay.lanes[record.lane];
         let row = lane.instants.row_at(shown.playhead.t_ns);
         let shot = row.and_then(|row| if shown.wait.0 { library.wait(camera, row) } else { library.ask(camera, row) });
-        if let Some(shot) = &shot
+        // Who draws slower than the film runs sees the last frame that is decoded, dimmed, with its number, rather than none.
+        let earlier = row.filter(|_| shot.is_none()).and_then(|row| library.before(camera, row, EARLIER_ROWS_MAX));
+        let frame = shot.as_ref().map(|shot| (row, shot)).or(earlier.as_ref().map(|(row, shot)| (Some(*row), shot)));
+        if let Some((row, shot)) = frame
             && panel.shown != Some((camera, row))
         {
             node.image = match shot.as_ref() {
@@ -137,7 +143,8 @@ pub(super) fn show(
         }
         let state = State::of(lane, shown.playhead.t_ns, row, shot.as_ref());
         node.color = if matches!(state, State::Live) { Color::WHITE } else { STALE_TINT };
-        let text = caption(&shown, record, &state, row);
+        let held = panel.shown.filter(|(of, _)| *of == camera).and_then(|(_, row)| row);
+        let text = caption(&shown, record, &state, (row, held));
         for (piece, mut caption, mut colour) in &mut captions {
             if *piece == Piece::Caption(panel.slot) && caption.0 != text {
                 caption.0.clone_from(&text);
@@ -183,7 +190,7 @@ impl State {
     }
 }
 
-fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, row: Option<usize>) -> String {
+fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, (row, held): (Option<usize>, Option<usize>)) -> String {
     let lane = &shown.replay.lanes[record.lane];
     let lang = *shown.lang;
     let robot = shown.replay.robots.get(record.robot).map_or("", |robot| robot.robot.as_str());
@@ -197,7 +204,10 @@ fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, row: Option<
         State::NoneYet => lang.pick("no picture yet", "尚无画面").to_owned(),
         State::Gap => lang.pick("GAP", "缺失").to_owned(),
         State::Old => lang.pick("old", "过旧").to_owned(),
-        State::Decoding => lang.pick("decoding", "解码中").to_owned(),
+        State::Decoding => match held {
+            Some(held) => format!("{} #{held}", lang.pick("decoding; shown:", "解码中；显示的是")),
+            None => lang.pick("decoding", "解码中").to_owned(),
+        },
         State::Broken => lang.pick("predicted from lost frames", "参考帧丢失").to_owned(),
         State::Unreadable(reason) => reason.clone(),
     };

@@ -4,20 +4,22 @@ use bevy::input::ButtonInput;
 use bevy::input::keyboard::KeyCode;
 use bevy::input::mouse::MouseButton;
 use bevy::prelude::{
-    BackgroundColor, BorderRadius, Button, Camera, Changed, ChildOf, Color, Commands, Component, Display, FlexDirection, FlexWrap,
-    GlobalTransform, Interaction, Local, Node, PositionType, Query, Res, ResMut, Text, TextColor, TextFont, Transform, UiRect, Val, Vec2,
-    With,
+    BackgroundColor, BorderRadius, Button, Camera, Changed, ChildOf, Color, Commands, Component, DetectChanges as _, Display,
+    FlexDirection, FlexWrap, GlobalTransform, GlobalZIndex, Interaction, Local, Node, PositionType, Query, Res, ResMut, Text, TextColor,
+    TextFont, Transform, UiRect, Val, Vec2, With,
 };
 use bevy::text::FontSize;
 use bevy::window::Window;
 
+use crate::bar::{Focus, Layer};
 use crate::camera::ReplayCamera;
 use crate::frame::bevy_point;
+use crate::lang::Lang;
 use crate::replay::Replay;
 use crate::robots::ReplayRobot;
 use crate::scene::ReplayFont;
 use crate::timeline::{Playhead, SPEED_RANGE};
-use crate::xray::{FrameRate, JointRef, Moment, Subject, Xray, aliasing, full_name, joints_with_drives};
+use crate::xray::{FrameRate, JointRef, Moment, Subject, Xray, aliasing, joints_with_drives};
 
 /// A click further than this from every joint picks nothing, pixels.
 const CLICK_PX: f32 = 26.0;
@@ -27,6 +29,10 @@ const DRAG_PX: f32 = 4.0;
 /// The list of joints.
 #[derive(Component)]
 pub(super) struct List;
+
+/// The line over the joints: whose they are.
+#[derive(Component)]
+pub(super) struct Head;
 
 /// A joint of the list.
 #[derive(Component)]
@@ -47,7 +53,11 @@ pub(super) fn build(mut commands: Commands<'_, '_>, replay: Res<'_, Replay>, fon
         border_radius: BorderRadius::all(Val::Px(6.0)),
         ..Default::default()
     };
-    let panel = commands.spawn((panel, BackgroundColor(Color::srgba(0.06, 0.08, 0.10, 0.93)), List)).id();
+    let panel = commands.spawn((panel, BackgroundColor(Color::srgba(0.06, 0.08, 0.10, 0.93)), GlobalZIndex(Layer::HELP), List)).id();
+    let ink = TextColor(Color::srgb(0.94, 0.95, 0.96));
+    let head = Node { width: Val::Percent(100.0), ..Default::default() };
+    let face = |size_px: f32| TextFont { font: font.0.clone().into(), font_size: FontSize::Px(size_px), ..Default::default() };
+    commands.spawn((head, Text::default(), face(14.0), ink, Head, ChildOf(panel)));
     for joint in joints_with_drives(&replay) {
         let node = Node {
             padding: UiRect::axes(Val::Px(7.0), Val::Px(3.0)),
@@ -55,9 +65,26 @@ pub(super) fn build(mut commands: Commands<'_, '_>, replay: Res<'_, Replay>, fon
             ..Default::default()
         };
         let button = commands.spawn((node, Button, BackgroundColor(Color::srgb(0.16, 0.20, 0.25)), Entry(joint), ChildOf(panel))).id();
-        let face = TextFont { font: font.0.clone().into(), font_size: FontSize::Px(12.5), ..Default::default() };
-        commands.spawn((Text::new(full_name(&replay, joint)), face, TextColor(Color::srgb(0.94, 0.95, 0.96)), ChildOf(button)));
+        let name = replay.robots[joint.robot].model.joints()[joint.joint].name.as_str();
+        commands.spawn((Text::new(name), face(12.5), ink, ChildOf(button)));
     }
+}
+
+/// The list has the joints of one robot, the one whose streams the timeline shows: those of 31 would fill the window.
+pub(super) fn narrow(
+    (focus, replay, lang): (Res<'_, Focus>, Res<'_, Replay>, Res<'_, Lang>),
+    mut entries: Query<'_, '_, (&Entry, &mut Node)>,
+    mut heads: Query<'_, '_, &mut Text, With<Head>>,
+) {
+    if !focus.is_changed() {
+        return;
+    }
+    for (entry, mut node) in &mut entries {
+        node.display = if entry.0.robot == focus.0 { Display::Flex } else { Display::None };
+    }
+    let Some(record) = replay.robots.get(focus.0) else { return };
+    let several = if replay.robots.len() > 1 { lang.pick("   (R: the next robot)", "   （R：下一台机器人）") } else { "" };
+    heads.iter_mut().for_each(|mut head| head.0 = format!("{}  {}{several}", record.name, record.robot));
 }
 
 /// `X` the list, `Tab` the next joint, `Esc` no x-ray, `T` as slow as shows the truth, or ×1 again.

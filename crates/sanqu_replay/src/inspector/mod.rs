@@ -31,6 +31,6 @@ pub struct PickingPlugin;
 impl Plugin for PickingPlugin {
     fn build(&self, app: &mut App) {
         app.add_systems(Startup, list::build.after(load_font));
-        app.add_systems(Update, (list::keys, list::click, list::choose).in_set(ReplaySystems::Input));
+        app.add_systems(Update, (list::keys, list::click, list::choose, list::narrow).in_set(ReplaySystems::Input));
     }
 }

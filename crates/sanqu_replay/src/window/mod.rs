@@ -3,12 +3,19 @@
 mod help;
 mod keys;
 mod mouse;
+mod remember;
 
-use bevy::app::{App, AppExit, PluginGroup};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bevy::app::Update;
+use bevy::app::{App, AppExit, PluginGroup as _, PluginGroupBuilder};
 use bevy::asset::AssetPlugin;
+use bevy::input::ButtonInput;
+use bevy::input::keyboard::KeyCode;
 use bevy::log::LogPlugin;
 use bevy::math::UVec2;
-use bevy::prelude::DefaultPlugins;
+use bevy::prelude::{DefaultPlugins, IntoScheduleConfigs as _, MessageWriter, Res, Resource};
 use bevy::render::RenderPlugin;
 use bevy::render::settings::RenderCreation;
 use bevy::window::{Window, WindowPlugin, WindowResolution};
@@ -18,41 +25,63 @@ use crate::bar::{Panels, ScrubPlugin};
 use crate::camera::CameraStart;
 use crate::cameras::WaitForFrames;
 use crate::inspector::PickingPlugin;
-use crate::render::{find_adapter, settings};
+use crate::render::{Adapter, find_adapter, settings};
 use crate::replay::Replay;
 use crate::scene::Quality;
-use crate::timeline::Playhead;
+use crate::settings::SettingsFile;
+use crate::timeline::{Playhead, ReplaySystems};
 use crate::view::View;
 use crate::viewer::ViewerPlugins;
 
 pub use keys::{KeysPlugin, StepLane};
 pub use mouse::MousePlugin;
+pub use remember::RememberPlugin;
 
 /// Size of a new window, pixels.
 pub const WINDOW_SIZE: UVec2 = UVec2::new(1280, 720);
 
-/// Opens the window and returns when it was closed.
+/// What ended the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was closed.
+    Closed,
+    /// Another episode is to be chosen.
+    PickAgain,
+}
+
+/// Whether the list of episodes was asked for.
+#[derive(Resource, Clone, Debug, Default)]
+pub(crate) struct PickAgain(Arc<AtomicBool>);
+
+/// Everything that a window needs, and what draws it.
 ///
 /// # Errors
-/// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`]; [`ReplayError::Render`] when the window ended with a failure.
-pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>) -> Result<(), ReplayError> {
+/// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`].
+pub(crate) fn window_plugins(title: String, size: Option<UVec2>) -> Result<(PluginGroupBuilder, Adapter), ReplayError> {
     if std::env::var_os("DISPLAY").is_none_or(|display| display.is_empty()) {
         return Err(ReplayError::NoDisplay);
     }
     let adapter = find_adapter()?;
     let size = size.unwrap_or(WINDOW_SIZE);
-    let window = Window {
-        title: format!("sanqu replay: {}", replay.field.name),
-        resolution: WindowResolution::new(size.x, size.y),
-        ..Default::default()
-    };
+    let window = Window { title, resolution: WindowResolution::new(size.x, size.y), ..Default::default() };
     let render = RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings())), ..Default::default() };
     let plugins = DefaultPlugins
         .set(WindowPlugin { primary_window: Some(window), ..Default::default() })
         .set(AssetPlugin { watch_for_changes_override: Some(false), ..Default::default() })
         .set(render)
         .disable::<LogPlugin>();
+    Ok((plugins, adapter))
+}
+
+/// Opens the window and returns when it was closed, or when the list of episodes was asked for.
+///
+/// # Errors
+/// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`]; [`ReplayError::Render`] when the window ended with a failure.
+pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>, file: SettingsFile) -> Result<Ended, ReplayError> {
+    let size = size.or(file.settings.window.map(|place| place.size())).unwrap_or(WINDOW_SIZE);
+    let (plugins, adapter) = window_plugins(format!("sanqu replay: {}", replay.field.name), Some(size))?;
     let quality = if adapter.software { Quality::PLAIN } else { Quality::FULL };
+    let again = PickAgain::default();
     let exit = App::new()
         .add_plugins(plugins)
         .insert_resource(CameraStart { preset: view.preset, size: size.as_vec2(), target: None, inset: view.inset(&replay, size) })
@@ -64,10 +93,22 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>)
         .insert_resource(playhead)
         .insert_resource(view.xray)
         .insert_resource(replay)
-        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin))
+        .insert_resource(file)
+        .insert_resource(again.clone())
+        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin, RememberPlugin))
+        .add_systems(Update, pick_again.in_set(ReplaySystems::Input))
         .run();
     match exit {
-        AppExit::Success => Ok(()),
+        AppExit::Success if again.0.load(Ordering::Relaxed) => Ok(Ended::PickAgain),
+        AppExit::Success => Ok(Ended::Closed),
         AppExit::Error(code) => Err(ReplayError::Render { reason: format!("the window ended with code {code}") }),
+    }
+}
+
+/// `O`: the list of episodes again.
+fn pick_again(keys: Res<'_, ButtonInput<KeyCode>>, again: Res<'_, PickAgain>, mut exit: MessageWriter<'_, AppExit>) {
+    if keys.just_pressed(KeyCode::KeyO) {
+        again.0.store(true, Ordering::Relaxed);
+        exit.write(AppExit::Success);
     }
 }

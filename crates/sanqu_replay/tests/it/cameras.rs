@@ -75,6 +75,8 @@ fn what_is_not_decoded_yet_is_not_waited_for() {
     let shot = library.wait(0, 20).unwrap();
     assert_eq!(number_of(shot.as_ref().as_ref().unwrap()), Some(20));
     assert!(library.ask(0, 20).is_some());
+    assert_eq!(library.before(0, 22, 5).map(|(row, _)| row), Some(20), "what is decoded is shown while the next is not");
+    assert!(library.before(0, 20, 5).is_none() && library.before(0, 26, 5).is_none() && library.before(1, 22, 5).is_none());
     let failure = library.wait(0, 100_000).unwrap();
     assert!(failure.as_ref().as_ref().unwrap_err().contains("frames"), "{failure:?}");
     assert!(library.wait(9, 0).is_none(), "there is no such camera");

@@ -14,6 +14,7 @@ mod drives;
 mod golden;
 mod loading;
 mod looks;
+mod picker;
 mod picture;
 mod playback;
 mod synthetic;

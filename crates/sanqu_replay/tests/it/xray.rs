@@ -14,6 +14,7 @@ use bevy::math::Vec3;
 use bevy::prelude::{Transform, TransformPlugin};
 use bevy::time::TimeUpdateStrategy;
 use bevy::transform::components::GlobalTransform;
+use sanqu_replay::bar::Focus;
 use sanqu_replay::inspector::{Level, PickingPlugin, figures};
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, load};
@@ -348,6 +349,8 @@ fn keys_go_from_joint_to_joint_and_leave() {
     app.insert_resource(ReplayFont(Handle::default()))
         .init_resource::<ButtonInput<KeyCode>>()
         .init_resource::<ButtonInput<MouseButton>>()
+        .init_resource::<Lang>()
+        .init_resource::<Focus>()
         .add_plugins(PickingPlugin);
     go(&mut app, at(5));
     let mut press = |key: KeyCode| {
