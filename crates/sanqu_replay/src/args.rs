@@ -4,17 +4,20 @@ use bevy::math::UVec2;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use sanqu_replay::camera::Preset;
+use sanqu_replay::compare::Align;
 use sanqu_replay::render::{EDGE_RANGE_PX, SHEET_STILLS, SHEET_STILLS_MAX};
 use sanqu_replay::timeline::SPEED_RANGE;
 
 /// Longest film, s.
 const FILM_SECS_MAX: f64 = 3600.0;
+/// Farthest that ghosts can be moved in time, s.
+const NUDGE_SECS_MAX: f64 = 86_400.0;
 
 /// 3D replay of recorded episodes, in a window or as pictures.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  sanqu-replay --store recordings/demo/store\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png"
+    after_help = "Examples:\n  sanqu-replay --store recordings/demo/store\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --compare --align grasp\n  sanqu-replay last --store recordings/demo/store --compare --json"
 )]
 pub(crate) struct Args {
     /// Episodes: folders, or with --store the beginnings of ids, or `last`; none opens a list to choose from
@@ -35,6 +38,18 @@ pub(crate) struct Args {
     /// Look into the drive of this joint; robot:joint when several robots have it
     #[arg(long, value_name = "JOINT")]
     pub(crate) xray: Option<String>,
+    /// Compare two episodes, or one's commands with what was measured: a translucent ghost in the robot's place, and the difference of each joint
+    #[arg(long, conflicts_with_all = ["contact_sheet", "measure"])]
+    pub(crate) compare: bool,
+    /// Which instants of two episodes belong together: start, time, or an event of both (its name or words; mark#2 is the second) [default: time where they overlap, else start]
+    #[arg(long, value_name = "start|time|EVENT", requires = "compare")]
+    pub(crate) align: Option<Align>,
+    /// Show the ghost this much later than aligned, seconds; negative: earlier
+    #[arg(long, value_name = "S", default_value = "0", value_parser = nudge, allow_negative_numbers = true, requires = "compare")]
+    pub(crate) nudge: f64,
+    /// Print the differences as JSON instead of showing them
+    #[arg(long, requires = "compare", conflicts_with = "render")]
+    pub(crate) json: bool,
     /// Draw into this file instead of a window; needs no display
     #[arg(long, value_name = "OUT.png|OUT.mp4", value_parser = picture_path)]
     pub(crate) render: Option<PathBuf>,
@@ -112,6 +127,11 @@ fn seconds(text: &str) -> Result<f64, String> {
     if seconds.is_finite() && seconds >= 0.0 { Ok(seconds) } else { Err("expected seconds from 0".to_owned()) }
 }
 
+fn nudge(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds: &f64| seconds.abs() <= NUDGE_SECS_MAX);
+    seconds.ok_or_else(|| format!("expected seconds from -{NUDGE_SECS_MAX} to {NUDGE_SECS_MAX}"))
+}
+
 fn span(text: &str) -> Result<(f64, f64), String> {
     let both = text.split_once('-').and_then(|(from, to)| Some((seconds(from).ok()?, seconds(to).ok()?)));
     both.filter(|(from, to)| from < to).ok_or_else(|| "expected two times in seconds, the first before the second, as 2.5-4".to_owned())
@@ -177,6 +197,9 @@ mod tests {
         for bad in ["2.5", "4-2.5", "2--3", "a-b", "3-3"] {
             assert!(span(bad).is_err(), "{bad}");
         }
+        assert!(nudge("-0.25").is_ok() && nudge("nan").is_err() && nudge("1e9").is_err());
+        assert!(Args::try_parse_from(["sanqu-replay", "last", "--align", "start"]).is_err(), "--align is for --compare");
+        assert!(Args::try_parse_from(["sanqu-replay", "last", "--json"]).is_err(), "--json is for --compare");
         assert!(film_seconds("0").is_err() && film_seconds("3601").is_err() && film_seconds("1.5").is_ok());
         assert!(speed("0.009").is_err() && speed("0.01").is_ok() && speed("16.1").is_err() && picture_path("a.gif").is_err());
         assert!(robot_urdf("g1").is_err() && robot_urdf("=Cargo.toml").is_err() && robot_urdf("g1=absent.urdf").is_err());

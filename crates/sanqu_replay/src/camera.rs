@@ -58,6 +58,8 @@ impl Preset {
 /// What of the picture is covered by panels, as shares of its width and height.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Inset {
+    /// At the left.
+    pub left: f32,
     /// At the right.
     pub right: f32,
     /// At the bottom.
@@ -131,10 +133,10 @@ impl Orbit {
     /// The orbit of a preset for a picture of this `aspect` of which panels cover `inset`. With [`Inset::fov_rad`], what is
     /// framed stays beside them, seen from the same distance as without them.
     pub fn preset_beside(preset: Preset, replay: &Replay, aspect: f32, inset: Inset) -> Self {
-        let mut orbit = Self::preset(preset, replay, aspect * (1.0 - inset.right) / (1.0 - inset.bottom));
+        let mut orbit = Self::preset(preset, replay, aspect * (1.0 - inset.left - inset.right) / (1.0 - inset.bottom));
         let view = orbit.transform();
         let half_height_m = (inset.fov_rad() / 2.0).tan() * orbit.distance_m;
-        orbit.target += view.right() * (inset.right * half_height_m * aspect) - view.up() * (inset.bottom * half_height_m);
+        orbit.target += view.right() * ((inset.right - inset.left) * half_height_m * aspect) - view.up() * (inset.bottom * half_height_m);
         orbit
     }
 
@@ -283,8 +285,8 @@ mod tests {
     #[test]
     fn what_is_framed_lies_beside_the_panels() {
         let replay = Replay::new(FieldConfig::parse("field = \"f\"\nname = \"f\"\ntime_zone = \"UTC\"\n").unwrap(), Vec::new(), 0, 1);
-        let inset = Inset { right: 0.2, bottom: 0.25 };
-        let free = Orbit::preset(Preset::Front, &replay, 1.5 * 0.8 / 0.75);
+        let inset = Inset { left: 0.1, right: 0.3, bottom: 0.25 };
+        let free = Orbit::preset(Preset::Front, &replay, 1.5 * 0.6 / 0.75);
         let beside = Orbit::preset_beside(Preset::Front, &replay, 1.5, inset);
         let tangent = (inset.fov_rad() / 2.0).tan();
         let seen = beside.transform().to_matrix().inverse().transform_point3(free.target);

@@ -48,6 +48,12 @@ pub enum ReplayError {
     /// Nothing to show.
     #[error("none of the episodes has a robot with joint rows")]
     Empty,
+    /// There is nothing to compare, or not as it was asked for.
+    #[error("cannot compare: {reason}")]
+    Compare {
+        /// What is missing, and what there is.
+        reason: String,
+    },
     /// A joint was named that cannot be looked into.
     #[error("no drive to show for joint {name:?}: {reason}")]
     Joint {

@@ -7,6 +7,7 @@ use bevy::prelude::{
 };
 use bevy::text::FontSize;
 
+use crate::compare::{CompareView, hud_line};
 use crate::lang::Lang;
 use crate::replay::{Replay, RobotRecord};
 use crate::robots::ReplayRobot;
@@ -53,6 +54,7 @@ fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
 
 fn write(
     (playhead, replay, lang): (Res<'_, Playhead>, Res<'_, Replay>, Res<'_, Lang>),
+    compare: Option<Res<'_, CompareView>>,
     robots: Query<'_, '_, &ReplayRobot>,
     mut line: Query<'_, '_, (&HudLine, &mut Text)>,
 ) {
@@ -64,6 +66,7 @@ fn write(
         let stale = rest.iter().filter(|(_, held)| held.is_some_and(|held| held.is_stale())).count();
         lines.push(format!("+{} {}, {stale} {}", rest.len(), lang.pick("robots", "台机器人"), lang.pick("without state", "无状态")));
     }
+    lines.extend(replay.comparison.as_ref().zip(compare).map(|(comparison, view)| hud_line(comparison, &view, *lang)));
     lines.extend(mark_line(&playhead, &replay));
     let text = lines.join("\n");
     for (_, mut shown) in &mut line {

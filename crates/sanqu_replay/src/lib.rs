@@ -13,6 +13,7 @@ pub mod base;
 pub mod body;
 pub mod camera;
 pub mod cameras;
+pub mod compare;
 mod error;
 pub mod frame;
 pub mod ground;

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use bevy::app::App;
 use bevy::log::{Level, LogPlugin};
 use clap::Parser as _;
+use sanqu_replay::compare::{CompareOptions, load_compared, report};
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, Loaded, load};
 use sanqu_replay::measure::{Figures, Spread, measure};
@@ -60,9 +61,16 @@ fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(robots) = args.measure {
         return print_figures(&measure(&options, Some(robots).filter(|robots| *robots > 0))?);
     }
-    let Loaded { replay, warnings } = load(&options)?;
+    let Loaded { replay, warnings } = if args.compare {
+        load_compared(&options, &CompareOptions { align: args.align.clone(), nudge_ns: nudge_ns(args) })?
+    } else {
+        load(&options)?
+    };
     for warning in &warnings {
         say(&format!("warning: {warning}"));
+    }
+    if args.json {
+        return write!(std::io::stdout(), "{}", report(&replay)?).context("write to stdout");
     }
     let joint = args.xray.as_deref().map(|name| find_joint(&replay, name)).transpose()?;
     let view = View { preset: args.camera, panels: !args.plain, lang, xray: Xray { joint, at_once: true } };
@@ -133,6 +141,11 @@ fn make_folder(out: &Path) -> anyhow::Result<()> {
         Some(folder) => std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display())),
         None => Ok(()),
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the command line bounds it to a day")]
+fn nudge_ns(args: &Args) -> i64 {
+    (args.nudge * 1e9).round() as i64
 }
 
 /// What the viewer remembers, with what this command line asks it to remember.

@@ -10,6 +10,7 @@ use sanqu_robot::{LinkPoses, RobotError, RobotModel};
 use crate::base::BaseTrack;
 use crate::body::Looks;
 use crate::cameras::CameraRecord;
+use crate::compare::Comparison;
 use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
@@ -34,12 +35,14 @@ pub struct Replay {
     pub marks: Vec<Mark>,
     /// The robots' cameras, in the order of their lanes.
     pub cameras: Vec<CameraRecord>,
+    /// What the robots are compared with, if that was asked for.
+    pub comparison: Option<Comparison>,
 }
 
 impl Replay {
-    /// Robots and their time span, without streams, marks and cameras.
+    /// Robots and their time span, without streams, marks, cameras and comparison.
     pub fn new(field: FieldConfig, robots: Vec<RobotRecord>, start_ns: i64, end_ns: i64) -> Self {
-        Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new(), cameras: Vec::new() }
+        Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new(), cameras: Vec::new(), comparison: None }
     }
 }
 

@@ -5,6 +5,7 @@ use bevy::math::UVec2;
 use crate::bar::{BarLayout, Focus, bar_rows, thumbnails_px};
 use crate::camera::{Inset, Preset};
 use crate::cameras::{PanelLayout, shown_cameras};
+use crate::compare::PANEL_PX;
 use crate::lang::Lang;
 use crate::replay::Replay;
 use crate::xray::Xray;
@@ -56,6 +57,8 @@ impl View {
         // An x-ray's figures take the place of the video.
         let cameras = if self.xray.joint.is_some() { 0 } else { shown_cameras(replay, focus).len() };
         let panels = PanelLayout::new(bar.picture, bar.height(), cameras);
-        Inset { right: panels.covered_px() / bar.picture.x, bottom: bar.height() / bar.picture.y }
+        let compared = self.xray.joint.is_none() && replay.comparison.is_some();
+        let left = if compared { PANEL_PX / bar.picture.x } else { 0.0 };
+        Inset { left, right: panels.covered_px() / bar.picture.x, bottom: bar.height() / bar.picture.y }
     }
 }

@@ -6,6 +6,7 @@ use crate::bar::BarPlugin;
 use crate::body::BodyPlugin;
 use crate::camera::CameraPlugin;
 use crate::cameras::CamerasPlugin;
+use crate::compare::{CompareLookPlugin, ComparePlugin};
 use crate::hud::HudPlugin;
 use crate::inspector::InspectorPlugin;
 use crate::robots::RobotsPlugin;
@@ -13,7 +14,7 @@ use crate::scene::ScenePlugin;
 use crate::timeline::TimelinePlugin;
 use crate::xray::{XrayLookPlugin, XrayPlugin};
 
-/// Timeline, robots, scene, camera, status line, bar, video and x-ray. Needs the resources [`crate::replay::Replay`],
+/// Timeline, robots, scene, camera, status line, bar, video, x-ray and comparison. Needs the resources [`crate::replay::Replay`],
 /// [`crate::timeline::Playhead`], [`crate::scene::Quality`], [`crate::camera::CameraStart`], [`crate::bar::Focus`],
 /// [`crate::bar::Panels`], [`crate::lang::Lang`] and [`crate::cameras::WaitForFrames`].
 pub struct ViewerPlugins;
@@ -32,5 +33,7 @@ impl PluginGroup for ViewerPlugins {
             .add(XrayPlugin)
             .add(XrayLookPlugin)
             .add(InspectorPlugin)
+            .add(ComparePlugin)
+            .add(CompareLookPlugin)
     }
 }

@@ -127,7 +127,7 @@ fn dress_robots(
 
 /// The bodies of a robot with their links. Shells are made here, not when the episode is loaded: a robot's state can be
 /// asked for before it can be seen.
-fn parts_of(record: &RobotRecord) -> Vec<(usize, Part)> {
+pub(crate) fn parts_of(record: &RobotRecord) -> Vec<(usize, Part)> {
     let links = record.model.links();
     if shells::has_shells(record.model.name()) {
         let shells = ComputeTaskPool::get_or_init(TaskPool::default).scope(|scope| {

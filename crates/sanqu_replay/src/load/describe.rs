@@ -10,7 +10,7 @@ use crate::body::Looks;
 use crate::mesh_file::MeshSearch;
 
 /// Looks by the file of the description: robots of one model share theirs.
-pub(super) type KnownLooks = HashMap<PathBuf, Arc<Looks>>;
+pub(crate) type KnownLooks = HashMap<PathBuf, Arc<Looks>>;
 
 /// A robot's model, the pose that it takes when nothing is recorded (rad or m in model order), what is drawn of it, and where its
 /// cameras sit.

@@ -1,6 +1,7 @@
 //! From episodes on disk to a [`Replay`].
 
 mod cameras;
+mod command;
 mod describe;
 mod drives;
 mod field;
@@ -16,7 +17,8 @@ use sanqu_model::{FieldConfig, Id, LossRow, Manifest, RobotEntry, StreamEntry};
 use sanqu_robot::CameraMount;
 use sanqu_store::{Episode, Store};
 
-use self::describe::KnownLooks;
+pub(crate) use self::command::{CommandTrack, command_track};
+pub(crate) use self::describe::KnownLooks;
 use self::rows::Streams;
 pub(crate) use self::drives::telemetry;
 use crate::ReplayError;
@@ -64,6 +66,11 @@ pub struct Loaded {
 /// # Errors
 /// Episodes, field files or descriptions that cannot be read; [`ReplayError::Empty`] when no robot has joint rows.
 pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
+    load_with(options, &mut KnownLooks::new())
+}
+
+/// As [`load`]; robots of descriptions that are `known` share their looks.
+pub(crate) fn load_with(options: &LoadOptions, known: &mut KnownLooks) -> Result<Loaded, ReplayError> {
     let mut warnings = Vec::new();
     let episodes = options.episodes.iter().map(|name| open(name, options.store.as_deref())).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = episodes.first().map(|(_, episode)| episode.manifest()) else { return Err(ReplayError::Empty) };
@@ -75,7 +82,6 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
     let shifts = shifts(&episodes.iter().map(|(_, episode)| episode.manifest()).collect::<Vec<_>>(), &mut warnings);
     let mut robots: Vec<RobotRecord> = Vec::new();
     let (mut lanes, mut marks, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
-    let mut known = KnownLooks::new();
     let cache = WindowCache::new(WINDOW_BYTES_MAX).map_err(|source| ReplayError::Thread { name: "rows", source })?;
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
         let ledger = episode.loss()?;
@@ -83,7 +89,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ReplayError> {
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
             let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options, cache: &cache };
-            if let Some((mut record, mounts, times)) = robot(&source, &field, place, &mut known, &mut warnings)? {
+            if let Some((mut record, mounts, times)) = robot(&source, &field, place, known, &mut warnings)? {
                 record.shift_ns = *shift_ns;
                 let own = robot_lanes(&source, &times, robots.len(), *shift_ns);
                 cameras.extend(cameras::find(&source, (&record.model, &mounts), (lanes.len(), &own)));

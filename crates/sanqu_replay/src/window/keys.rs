@@ -5,6 +5,7 @@ use bevy::prelude::{Camera, IntoScheduleConfigs, Query, Res, ResMut, Resource, W
 
 use crate::bar::Focus;
 use crate::camera::{CameraStart, Orbit, OrbitMut, Preset, ReplayCamera};
+use crate::compare::nudges;
 use crate::lane::step;
 use crate::mark::jump;
 use crate::replay::Replay;
@@ -38,6 +39,9 @@ impl Plugin for KeysPlugin {
 }
 
 fn move_playhead(keys: Res<'_, ButtonInput<KeyCode>>, mut playhead: ResMut<'_, Playhead>) {
+    if nudges(&keys) {
+        return;
+    }
     let shift = keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
     let step = if shift { SMALL_STEP_SECS } else { STEP_SECS };
     for key in keys.get_just_pressed() {

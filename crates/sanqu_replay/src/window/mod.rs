@@ -24,6 +24,7 @@ use crate::ReplayError;
 use crate::bar::{Panels, ScrubPlugin};
 use crate::camera::CameraStart;
 use crate::cameras::WaitForFrames;
+use crate::compare::CompareKeysPlugin;
 use crate::inspector::PickingPlugin;
 use crate::render::{Adapter, find_adapter, settings};
 use crate::replay::Replay;
@@ -95,7 +96,7 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>,
         .insert_resource(replay)
         .insert_resource(file)
         .insert_resource(again.clone())
-        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin, RememberPlugin))
+        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin, CompareKeysPlugin, RememberPlugin))
         .add_systems(Update, pick_again.in_set(ReplaySystems::Input))
         .run();
     match exit {
