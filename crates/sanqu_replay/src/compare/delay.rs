@@ -17,6 +17,8 @@ const TRIED: usize = LEADS + LAGS + 1;
 const MOTION_MIN: [f64; 2] = [0.0087, 0.001];
 /// At the best delay commands fit better than at the least and greatest one by this factor, or the delay is not told.
 const CONTRAST_MIN: f64 = 2.0;
+/// And those must misfit by at least this share of [`MOTION_MIN`]: an even motion fits every delay.
+const MISFIT_SHARE_MIN: f64 = 0.1;
 
 /// What commands and measured positions tell of the delay between them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,7 +120,8 @@ impl DelaySearch {
         let fit = sums.differences.map(variance);
         let best = (0..TRIED).min_by(|a, b| fit[*a].total_cmp(&fit[*b])).unwrap_or(0);
         let (Some(before), Some(after)) = (best.checked_sub(1).map(|index| fit[index]), fit.get(best + 1)) else { return Delay::Unclear };
-        if fit[0].min(fit[TRIED - 1]) < fit[best] * CONTRAST_MIN * CONTRAST_MIN {
+        let least = (MOTION_MIN[usize::from(pair.joints[joint].linear)] * MISFIT_SHARE_MIN).powi(2);
+        if fit[0].min(fit[TRIED - 1]) < least.max(fit[best] * CONTRAST_MIN * CONTRAST_MIN) {
             return Delay::Unclear;
         }
         // The lowest point of the parabola through the best and its neighbours.

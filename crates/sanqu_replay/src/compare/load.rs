@@ -8,7 +8,7 @@ use super::Comparison;
 use crate::ReplayError;
 use crate::load::{CommandTrack, KnownLooks, LoadOptions, Loaded, command_track, load_with};
 use crate::replay::{Replay, RobotRecord};
-use crate::timeline::Span;
+use crate::timeline::{Span, seconds};
 use crate::windows::{WINDOW_BYTES_MAX, WindowCache};
 
 /// How recordings are compared.
@@ -32,37 +32,48 @@ pub fn load_compared(options: &LoadOptions, how: &CompareOptions) -> Result<Load
         [one] | [one, _] => load_with(&only(one), &mut known)?,
         more => return refuse(format!("expected one episode (its commands) or two, not {}", more.len())),
     };
-    let timeline = Span { from_ns: loaded.replay.start_ns, to_ns: loaded.replay.end_ns };
-    let comparison = match options.episodes.as_slice() {
-        [_, second] => {
-            let ghosts = load_with(&only(second), &mut known)?;
-            loaded.warnings.extend(ghosts.warnings.into_iter().filter(|warning| !loaded.warnings.contains(warning)).collect::<Vec<_>>());
-            episodes(&loaded.replay, ghosts.replay, timeline, how, &mut loaded.warnings)?
-        }
-        _ => {
-            if how.align.as_ref().is_some_and(|align| *align != Align::Time) {
-                return refuse("commands and what was measured are of one recording: they can only be aligned by time".to_owned());
+    if let [_, second] = options.episodes.as_slice() {
+        let ghosts = load_with(&only(second), &mut known)?;
+        for warning in ghosts.warnings {
+            if !loaded.warnings.contains(&warning) {
+                loaded.warnings.push(warning);
             }
-            let pairs = commands(&loaded.replay, options, &mut loaded.warnings)?;
-            let (kind, align) = (GhostKind::Command, Align::Time);
-            Comparison { pairs, kind, align, timeline, ghost_span: timeline, nudge_ns: how.nudge_ns }
         }
-    };
-    if comparison.covered(how.nudge_ns).is_none() {
-        return refuse(format!("nudged by {} ms the recordings have no instant in common", how.nudge_ns / 1_000_000));
+        compare_with(&mut loaded.replay, ghosts.replay, how, &mut loaded.warnings)?;
+        return Ok(loaded);
     }
-    loaded.replay.comparison = Some(comparison);
+    if how.align.as_ref().is_some_and(|align| *align != Align::Time) {
+        return refuse("commands and what was measured are of one recording: they can only be aligned by time".to_owned());
+    }
+    let pairs = commands(&loaded.replay, options, &mut loaded.warnings)?;
+    let timeline = Span { from_ns: loaded.replay.start_ns, to_ns: loaded.replay.end_ns };
+    let (kind, align) = (GhostKind::Command, Align::Time);
+    let comparison = Comparison { pairs, kind, align, timeline, ghost_span: timeline, nudge_ns: how.nudge_ns };
+    loaded.replay.comparison = Some(checked(comparison)?);
     Ok(loaded)
 }
 
-/// Ghosts from a second recording.
-fn episodes(
-    replay: &Replay,
+/// A comparison of which both sides have an instant in common.
+fn checked(comparison: Comparison) -> Result<Comparison, ReplayError> {
+    let nudge_ns = comparison.nudge_ns;
+    if comparison.covered(nudge_ns).is_none() {
+        let reason = format!("nudged by {} s the recordings have no instant in common", seconds(nudge_ns));
+        return Err(ReplayError::Compare { reason });
+    }
+    Ok(comparison)
+}
+
+/// Compares the robots of `replay` with those of another recording, `ghosts`, which take their places.
+///
+/// # Errors
+/// [`ReplayError::Compare`] when no robot or no instant can be compared.
+pub fn compare_with(
+    replay: &mut Replay,
     ghosts: Replay,
-    timeline: Span,
     how: &CompareOptions,
     warnings: &mut Vec<String>,
-) -> Result<Comparison, ReplayError> {
+) -> Result<(), ReplayError> {
+    let timeline = Span { from_ns: replay.start_ns, to_ns: replay.end_ns };
     let first = Recording { start_ns: replay.start_ns, end_ns: replay.end_ns, marks: &replay.marks };
     let second = Recording { start_ns: ghosts.start_ns, end_ns: ghosts.end_ns, marks: &ghosts.marks };
     let aligned = align(how.align.as_ref(), &first, &second)?;
@@ -71,7 +82,9 @@ fn episodes(
     let shifted = ghosts.robots.into_iter().map(|ghost| RobotRecord { shift_ns: ghost.shift_ns + aligned.shift_ns, ..ghost });
     let pairs = pair_robots(&replay.robots, shifted.collect(), warnings)?;
     let kind = GhostKind::Recording;
-    Ok(Comparison { pairs, kind, align: aligned.align, timeline, ghost_span, nudge_ns: how.nudge_ns })
+    let comparison = Comparison { pairs, kind, align: aligned.align, timeline, ghost_span, nudge_ns: how.nudge_ns };
+    replay.comparison = Some(checked(comparison)?);
+    Ok(())
 }
 
 /// Ghosts from the commands of the same recording.

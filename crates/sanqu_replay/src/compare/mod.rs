@@ -20,6 +20,8 @@ mod plot;
 mod progress;
 mod report;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use bevy::app::{App, Plugin, PostStartup, Startup, Update};
@@ -30,7 +32,7 @@ pub use delay::{Delay, DelaySearch};
 pub use ghost::{Ghost, GhostLink, GhostState};
 pub use keys::CompareKeysPlugin;
 pub(crate) use keys::nudges;
-pub use load::{CompareOptions, load_compared};
+pub use load::{CompareOptions, compare_with, load_compared};
 pub use pair::{GhostKind, JointPair, Pair, Sides, TipPair};
 pub use panel::PANEL_PX;
 pub use progress::Progress;

@@ -107,7 +107,8 @@ impl About<'_> {
             (Lang::En, false) => format!("comparing, {:.0} % so far", self.walk.share(self.robot) * 100.0),
             (Lang::Zh, false) => format!("比较中，已完成 {:.0} %", self.walk.share(self.robot) * 100.0),
         };
-        lines.push(one(Level::Note, format!("{}, {covered}", alignment(self.comparison, self.view.nudge_ns, lang))));
+        let stop = lang.pick(", ", "，");
+        lines.push(one(Level::Note, format!("{}{stop}{covered}", alignment(self.comparison, self.view.nudge_ns, lang))));
         if let Some((ms, joints)) = self.delays.filter(|delays| delays.is_done()).and_then(|delays| delays.overall_ms(self.pair)) {
             lines.push(one(
                 Level::Note,
@@ -218,7 +219,7 @@ fn alignment(comparison: &Comparison, nudge_ns: i64, lang: Lang) -> String {
     };
     match nudge_ns {
         0 => by,
-        _ => format!("{by}, {} {:+} ms", lang.pick("nudged", "微调"), seconds(nudge_ns) * 1e3),
+        _ => format!("{by}{} {:+} ms", lang.pick(", nudged", "，微调"), seconds(nudge_ns) * 1e3),
     }
 }
 

@@ -1,21 +1,27 @@
-//! Pictures of both robots and of the field beside the committed ones: the same to the eye, not to the bit, because
+//! Pictures of both robots, of the field and of a comparison beside the committed ones: the same to the eye, not to the bit, because
 //! drivers differ. `SANQU_WRITE_PICTURES=1 cargo nextest run -p sanqu_replay looks` writes them anew.
 
 use std::path::{Path, PathBuf};
 
+use bevy::math::UVec2;
 use sanqu_replay::camera::Preset;
+use sanqu_replay::compare::{Align, CompareOptions, compare_with};
+use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, load};
 use sanqu_replay::render::{RenderJob, render};
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
 
 use crate::picture::{SIZE, Shown, adapter};
+use crate::synthetic::{replay as synthetic, replay_without};
 
 /// Edge of the squares whose mean colours are compared, pixels: a driver may draw an edge elsewhere within a pixel.
 const SQUARE_PX: u32 = 4;
-/// The part of the picture that is compared, as shares of its size: nothing lies over it.
-const LEFT_RIGHT: (f32, f32) = (0.28, 0.80);
-const TOP_BOTTOM: (f32, f32) = (0.20, 0.74);
+/// The part of a picture that is compared, as shares of its size from left to right and from top to bottom.
+type Part = [(f32, f32); 2];
+/// Nothing lies over it.
+const SCENE: Part = [(0.28, 0.80), (0.20, 0.74)];
+const WHOLE: Part = [(0.0, 1.0), (0.0, 1.0)];
 /// Greatest mean difference of a channel, and the share of squares that may differ by more than [`SQUARE_DIFFERENCE`].
 const MEAN_DIFFERENCE_MAX: f32 = 0.02;
 const SQUARE_DIFFERENCE: f32 = 0.12;
@@ -26,10 +32,10 @@ fn repository() -> PathBuf {
 }
 
 /// Mean difference, and the share of squares that differ much.
-fn difference(a: &Shown, b: &Shown) -> (f32, f32) {
+fn difference(a: &Shown, b: &Shown, part: Part) -> (f32, f32) {
     assert_eq!(a.size, b.size);
     let edges = |(low, high): (f32, f32), size: u32| ((low * size as f32) as u32 / SQUARE_PX, (high * size as f32) as u32 / SQUARE_PX);
-    let ((left, right), (top, bottom)) = (edges(LEFT_RIGHT, a.size.x), edges(TOP_BOTTOM, a.size.y));
+    let ((left, right), (top, bottom)) = (edges(part[0], a.size.x), edges(part[1], a.size.y));
     let mean = |picture: &Shown, x: u32, y: u32| {
         let pixels = (0..SQUARE_PX).flat_map(|dy| (0..SQUARE_PX).map(move |dx| (x * SQUARE_PX + dx, y * SQUARE_PX + dy)));
         let sum = pixels.map(|(x, y)| picture.at(x, y)).fold([0.0; 3], |sum, rgb| [0, 1, 2].map(|c| sum[c] + rgb[c]));
@@ -47,8 +53,8 @@ fn difference(a: &Shown, b: &Shown) -> (f32, f32) {
     (differences.iter().sum::<f32>() / count, much / count)
 }
 
-fn alike(a: &Shown, b: &Shown) -> bool {
-    let (mean, much) = difference(a, b);
+fn alike(a: &Shown, b: &Shown, part: Part) -> bool {
+    let (mean, much) = difference(a, b, part);
     mean <= MEAN_DIFFERENCE_MAX && much <= SQUARES_SHARE_MAX
 }
 
@@ -77,14 +83,19 @@ fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
 #[track_caller]
 fn check(name: &str, preset: Preset) {
     let Some((out, drawn)) = draw(preset, 1.0, name) else { return };
+    check_drawn(name, (&out, &drawn), SCENE);
+}
+
+#[track_caller]
+fn check_drawn(name: &str, (out, drawn): (&Path, &Shown), part: Part) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png"));
     if std::env::var_os("SANQU_WRITE_PICTURES").is_some() {
-        std::fs::copy(&out, &path).unwrap();
+        std::fs::copy(out, &path).unwrap();
     }
     let committed = Shown::open(&path);
-    let (mean, much) = difference(&drawn, &committed);
+    let (mean, much) = difference(drawn, &committed, part);
     assert!(
-        alike(&drawn, &committed),
+        alike(drawn, &committed, part),
         "{} differs from {}: by {mean:.3} in the mean, much in {much:.3} of all squares; look at both, and if the first is right, run this again with SANQU_WRITE_PICTURES=1",
         out.display(),
         path.display()
@@ -106,12 +117,29 @@ fn the_field_looks_as_it_did() {
     check("field", Preset::Overview);
 }
 
+/// A recording beside itself, some time later: ghost, panel and curve with a gap.
+#[test]
+fn a_comparison_looks_as_it_did() {
+    let name = "comparison";
+    let Some(adapter) = adapter(name) else { return };
+    let mut replay = replay_without(1400..1600);
+    let how = CompareOptions { align: Some(Align::Start), nudge_ns: 700_000_000 };
+    compare_with(&mut replay, synthetic(), &how, &mut Vec::new()).unwrap();
+    let mut playhead = Playhead::new(replay.start_ns, replay.end_ns);
+    playhead.seek_secs(1.5);
+    let out = std::env::temp_dir().join(format!("sanqu-replay-{name}.png"));
+    let view = View { preset: Preset::Robot(0), lang: Lang::Zh, ..View::default() };
+    let job = RenderJob { out: out.clone(), playhead, view, size: Some(UVec2::new(640, 360)), seconds: 1.0 };
+    render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
+    check_drawn(name, (&out, &Shown::open(&out)), WHOLE);
+}
+
 #[test]
 fn other_pictures_are_told_apart() {
     let picture = |name: &str| Shown::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png")));
-    assert!(alike(&picture("kuavo"), &picture("kuavo")));
-    assert!(!alike(&picture("kuavo"), &picture("walker-s")) && !alike(&picture("kuavo"), &picture("field")));
+    assert!(alike(&picture("kuavo"), &picture("kuavo"), SCENE));
+    assert!(!alike(&picture("kuavo"), &picture("walker-s"), SCENE) && !alike(&picture("kuavo"), &picture("field"), SCENE));
     // The arms move little in half a second: a small change must be seen, too.
     let Some((_, later)) = draw(Preset::Robot(1), 1.9, "walker-s-later") else { return };
-    assert!(!alike(&later, &picture("walker-s")), "{:?}", difference(&later, &picture("walker-s")));
+    assert!(!alike(&later, &picture("walker-s"), SCENE), "{:?}", difference(&later, &picture("walker-s"), SCENE));
 }

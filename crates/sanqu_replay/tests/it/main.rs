@@ -10,6 +10,7 @@
 )]
 
 mod cameras;
+mod compare;
 mod drives;
 mod golden;
 mod loading;
