@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Comparison;
 use super::align::{Align, Recording, align};
 use super::pair::{GhostKind, Pair, pair_robots, tell_left_out};
-use super::Comparison;
 use crate::ReplayError;
 use crate::load::{CommandTrack, KnownLooks, LoadOptions, Loaded, command_track, load_with};
 use crate::replay::{Replay, RobotRecord};
@@ -67,12 +67,7 @@ fn checked(comparison: Comparison) -> Result<Comparison, ReplayError> {
 ///
 /// # Errors
 /// [`ReplayError::Compare`] when no robot or no instant can be compared.
-pub fn compare_with(
-    replay: &mut Replay,
-    ghosts: Replay,
-    how: &CompareOptions,
-    warnings: &mut Vec<String>,
-) -> Result<(), ReplayError> {
+pub fn compare_with(replay: &mut Replay, ghosts: Replay, how: &CompareOptions, warnings: &mut Vec<String>) -> Result<(), ReplayError> {
     let timeline = Span { from_ns: replay.start_ns, to_ns: replay.end_ns };
     let first = Recording { start_ns: replay.start_ns, end_ns: replay.end_ns, marks: &replay.marks };
     let second = Recording { start_ns: ghosts.start_ns, end_ns: ghosts.end_ns, marks: &ghosts.marks };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bevy::light::{NotShadowCaster, NotShadowReceiver};
 use bevy::prelude::{
-    Alpha as _, AlphaMode, Assets, Changed, ChildOf, Color, Commands, Component, Entity, Handle, Mesh, Mesh3d, MeshMaterial3d, Query, Res, ResMut,
-    Resource, StandardMaterial, Transform, Without,
+    Alpha as _, AlphaMode, Assets, Changed, ChildOf, Color, Commands, Component, Entity, Handle, Mesh, Mesh3d, MeshMaterial3d, Query, Res,
+    ResMut, Resource, StandardMaterial, Transform, Without,
 };
 
 use super::ghost::{Ghost, GhostState};
@@ -47,7 +47,6 @@ fn coat([r, g, b]: [u8; 3]) -> StandardMaterial {
         ..Default::default()
     }
 }
-
 
 type Bodies<'w, 's> = Query<'w, 's, (&'static LinkVisual, &'static Mesh3d), Without<GhostBody>>;
 

@@ -6,8 +6,9 @@ use crate::ReplayError;
 use crate::replay::{Posture, RobotRecord};
 use crate::track::{Blend, Held};
 
-/// Most joints of a finger.
+/// Most joints of a finger, and how far it reaches from the joint of its hand at most, m.
 const FINGER_JOINTS_MAX: usize = 3;
+const FINGER_REACH_M: f64 = 0.3;
 
 /// A robot of the replay and what it is compared with.
 #[derive(Debug)]
@@ -173,10 +174,11 @@ fn tips(robot: &RobotRecord) -> Vec<usize> {
         model.joints().iter().map(|joint| model.links()[joint.child].parent.and_then(|parent| carriers[parent])).collect();
     let carried = |joint: usize| parents.iter().filter(|parent| **parent == Some(joint)).count();
     let ends: Vec<usize> = (0..parents.len()).filter(|joint| carried(*joint) == 0).collect();
+    let place = |joint: usize| poses[model.joints()[joint].child].translation.vector;
     // The joint that a short chain branches off from.
     let branch = |end: usize| {
-        let chain = std::iter::successors(Some(end), |joint| parents[*joint]).skip(1).take(FINGER_JOINTS_MAX);
-        chain.into_iter().find(|joint| carried(*joint) > 1)
+        let mut chain = std::iter::successors(Some(end), |joint| parents[*joint]).skip(1).take(FINGER_JOINTS_MAX);
+        chain.find(|joint| carried(*joint) > 1).filter(|joint| (place(end) - place(*joint)).norm() < FINGER_REACH_M)
     };
     let is_hand = |joint: usize| ends.iter().filter(|end| branch(**end) == Some(joint)).count() > 1;
     let mut last: Vec<usize> = ends.iter().map(|end| branch(*end).filter(|joint| is_hand(*joint)).unwrap_or(*end)).collect();
@@ -184,8 +186,7 @@ fn tips(robot: &RobotRecord) -> Vec<usize> {
     last.dedup();
     last.into_iter()
         .filter_map(|joint| {
-            let from = poses[model.joints()[joint].child].translation.vector;
-            let reach = |link: &usize| (poses[*link].translation.vector - from).norm();
+            let reach = |link: &usize| (poses[*link].translation.vector - place(joint)).norm();
             let moved = (0..model.links().len()).filter(|link| carriers[*link] == Some(joint));
             moved.max_by(|a, b| reach(a).total_cmp(&reach(b)).then(b.cmp(a)))
         })
@@ -203,11 +204,7 @@ fn carrier(model: &RobotModel, link: usize) -> Option<usize> {
 ///
 /// # Errors
 /// [`ReplayError::Compare`] when no robot has a ghost.
-pub(super) fn pair_robots(
-    robots: &[RobotRecord],
-    ghosts: Vec<RobotRecord>,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Pair>, ReplayError> {
+pub(super) fn pair_robots(robots: &[RobotRecord], ghosts: Vec<RobotRecord>, warnings: &mut Vec<String>) -> Result<Vec<Pair>, ReplayError> {
     let said = |record: &RobotRecord| format!("{} (model {})", record.robot, record.model.name());
     let list = |records: &mut dyn Iterator<Item = &RobotRecord>| records.map(said).collect::<Vec<_>>().join(", ");
     let (all_robots, all_ghosts) = (list(&mut robots.iter()), list(&mut ghosts.iter()));
@@ -239,9 +236,12 @@ pub(super) fn pair_robots(
         tell_left_out(robot, &pair, warnings);
         pairs.push(pair);
     }
-    alone.extend(free.iter().flatten().map(|ghost| format!("{}: the first recording has neither this robot nor one of its model", said(ghost))));
+    alone.extend(
+        free.iter().flatten().map(|ghost| format!("{}: the first recording has neither this robot nor one of its model", said(ghost))),
+    );
     if pairs.is_empty() {
-        let reason = format!("no robot can be compared; the first recording has {all_robots}, the second {all_ghosts}: {}", alone.join("; "));
+        let reason =
+            format!("no robot can be compared; the first recording has {all_robots}, the second {all_ghosts}: {}", alone.join("; "));
         return Err(ReplayError::Compare { reason });
     }
     warnings.extend(alone.into_iter().map(|who| format!("not compared: {who}")));

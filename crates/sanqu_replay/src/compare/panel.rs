@@ -91,8 +91,7 @@ pub(super) fn build(
     commands.entity(caption).insert(TextColor(Color::srgb_u8(r, g, b)));
     let holder = Node { width: Val::Percent(100.0), height: Val::Px(PLOT_PX), ..Default::default() };
     let holder = commands.spawn((holder, ImageNode::new(images.add(blank())).with_mode(NodeImageMode::Stretch), Plot, ChildOf(panel))).id();
-    let cursor =
-        Node { position_type: PositionType::Absolute, width: Val::Px(1.5), height: Val::Percent(100.0), ..Default::default() };
+    let cursor = Node { position_type: PositionType::Absolute, width: Val::Px(1.5), height: Val::Percent(100.0), ..Default::default() };
     commands.spawn((cursor, BackgroundColor(Color::WHITE), Cursor, ChildOf(holder)));
 }
 

@@ -138,8 +138,7 @@ fn robot_report<'a>(
 fn tip_reports<'a>(comparison: &Comparison, robot: &RobotRecord, pair: &'a Pair, table: &Table) -> (Vec<TipReport<'a>>, usize) {
     let Some(span) = table.span else { return (Vec::new(), 0) };
     let instants = (0..=TIP_SAMPLES).map(|index| span.from_ns + (span.to_ns - span.from_ns) / TIP_SAMPLES * index);
-    let samples: Vec<(i64, Vec<f64>)> =
-        instants.filter_map(|t_ns| Some((t_ns, pair.tips_at(robot, t_ns, comparison.nudge_ns)?))).collect();
+    let samples: Vec<(i64, Vec<f64>)> = instants.filter_map(|t_ns| Some((t_ns, pair.tips_at(robot, t_ns, comparison.nudge_ns)?))).collect();
     let count = samples.len();
     let tip = |(index, tip): (usize, &'a super::TipPair)| {
         let distances = || samples.iter().map(|(t_ns, tips)| (*t_ns, tips[index] * 1e3));

@@ -184,7 +184,8 @@ impl Walk {
     fn is_joined(&self, robot: &RobotRecord, pair: &Pair, [from_ns, to_ns]: [i64; 2]) -> bool {
         let middle_ns = from_ns.midpoint(to_ns);
         let ghost_ns = middle_ns.saturating_sub(self.nudge_ns).saturating_add(pair.ghost.shift_ns);
-        let broken = Gap::holds(robot.track.gaps(), middle_ns.saturating_add(robot.shift_ns)) || Gap::holds(pair.ghost.track.gaps(), ghost_ns);
+        let broken =
+            Gap::holds(robot.track.gaps(), middle_ns.saturating_add(robot.shift_ns)) || Gap::holds(pair.ghost.track.gaps(), ghost_ns);
         to_ns - from_ns <= STALE_AGE_NS && !broken
     }
 

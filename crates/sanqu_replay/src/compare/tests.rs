@@ -21,11 +21,11 @@ fn urdf(name: &str) -> String {
     let link = |name: &str| format!("<link name=\"{name}\"/>");
     let joint = |name: &str, kind: &str, parent: &str, child: &str| {
         format!(
-            "<joint name=\"{name}\" type=\"{kind}\"><parent link=\"{parent}\"/><child link=\"{child}\"/><origin xyz=\"0 0 0.3\"/>
+            "<joint name=\"{name}\" type=\"{kind}\"><parent link=\"{parent}\"/><child link=\"{child}\"/><origin xyz=\"0 0 0.2\"/>
              <axis xyz=\"0 1 0\"/><limit lower=\"-3\" upper=\"3\" velocity=\"1\" effort=\"1\"/></joint>"
         )
     };
-    let links: String = ["base", "upper", "lower", "palm", "thumb", "finger", "sensor", "wheel"].map(link).concat();
+    let links: String = ["base", "upper", "lower", "palm", "thumb", "finger", "sensor", "wheel", "neck", "head", "far"].map(link).concat();
     let joints = [
         joint("shoulder_joint", "revolute", "base", "upper"),
         joint("slide", "prismatic", "upper", "lower"),
@@ -34,6 +34,10 @@ fn urdf(name: &str) -> String {
         joint("finger_joint", "revolute", "palm", "finger"),
         joint("mount", "fixed", "palm", "sensor"),
         joint("turn", "continuous", "base", "wheel"),
+        // A head branches off near an arm, but is no finger.
+        joint("nod", "revolute", "upper", "neck"),
+        joint("tilt", "revolute", "neck", "head"),
+        joint("eye", "fixed", "head", "far"),
     ];
     format!("<robot name=\"{name}\">{links}{}</robot>", joints.concat())
 }
@@ -42,7 +46,8 @@ fn urdf(name: &str) -> String {
 fn record(id: &str, model: &str, names: &[&str], rows: usize, values: impl Fn(usize) -> Vec<f64>) -> RobotRecord {
     let model = RobotModel::from_urdf_str(&urdf(model)).unwrap();
     let t_ns = (0..rows).map(|row| ROW_NS * i64::try_from(row).unwrap()).collect();
-    let series = Series { t_ns, names: names.iter().map(|name| (*name).to_owned()).collect(), values: (0..rows).flat_map(values).collect() };
+    let series =
+        Series { t_ns, names: names.iter().map(|name| (*name).to_owned()).collect(), values: (0..rows).flat_map(values).collect() };
     let rest = vec![0.0; model.joints().len()];
     let track = Track::new(&model, series, rest, Breaks::default());
     RobotRecord {
@@ -130,7 +135,7 @@ fn a_hand_is_one_tip_and_not_its_fingers() {
     let robots = [record("a", "m", &["wrist"], 10, |_| vec![0.0])];
     let pairs = pair_robots(&robots, vec![record("a", "m", &["wrist"], 10, |_| vec![0.0])], &mut Vec::new()).unwrap();
     let names: Vec<&str> = pairs[0].tips.iter().map(|tip| tip.name.as_str()).collect();
-    assert_eq!(names, ["sensor", "wheel"], "what the wrist carries farthest out, and the wheel");
+    assert_eq!(names, ["sensor", "wheel", "far"], "what the wrist carries farthest out, not thumb and finger");
 }
 
 #[test]
@@ -170,7 +175,8 @@ fn gaps_and_rows_that_are_no_numbers_do_not_count_and_are_not_drawn() {
     // What lies in the gap would be a wild difference.
     let values = kept.iter().map(|t_ns| if *t_ns == 40 * ROW_NS { 3.0 } else { 0.2 }).collect();
     let series = Series { t_ns: kept, names: vec!["wrist".to_owned()], values };
-    ghost.track = Track::new(&ghost.model, series, vec![0.0; ghost.model.joints().len()], Breaks { gaps: vec![lost], restarts: Vec::new() });
+    ghost.track =
+        Track::new(&ghost.model, series, vec![0.0; ghost.model.joints().len()], Breaks { gaps: vec![lost], restarts: Vec::new() });
     let (_, progress) = compared(robot, ghost, &CompareOptions::default());
     let ((_, max, at), (compared_ms, rows)) = only(&progress);
     close(max, 3.0);

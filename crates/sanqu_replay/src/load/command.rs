@@ -24,11 +24,7 @@ pub(crate) enum CommandTrack {
 }
 
 /// Reads the commands of a robot that [`super::load`] has loaded from one of the episodes of `options`.
-pub(crate) fn command_track(
-    options: &LoadOptions,
-    record: &RobotRecord,
-    cache: &Arc<WindowCache>,
-) -> Result<CommandTrack, ReplayError> {
+pub(crate) fn command_track(options: &LoadOptions, record: &RobotRecord, cache: &Arc<WindowCache>) -> Result<CommandTrack, ReplayError> {
     for name in &options.episodes {
         let (store, episode) = open(name, options.store.as_deref())?;
         if episode.manifest().episode.to_string() != record.episode {

@@ -19,8 +19,8 @@ use sanqu_store::{Episode, Store};
 
 pub(crate) use self::command::{CommandTrack, command_track};
 pub(crate) use self::describe::KnownLooks;
-use self::rows::Streams;
 pub(crate) use self::drives::telemetry;
+use self::rows::Streams;
 use crate::ReplayError;
 use crate::lane::Lane;
 use crate::replay::{Replay, RobotRecord};

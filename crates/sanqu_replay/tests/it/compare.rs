@@ -230,6 +230,8 @@ fn a_second_episode_stands_as_a_ghost_in_the_robots_place() {
     let Loaded { replay, .. } = bench.load(&bench.two(), "");
     assert_eq!((replay.robots.len(), replay.lanes.len()), (1, 1), "a ghost is no robot and has no lane");
     assert_eq!(replay.comparison.as_ref().map(|comparison| comparison.align.clone()), Some(Align::Start), "recorded a minute apart");
+    let tips: Vec<&str> = replay.comparison.iter().flat_map(|c| &c.pairs[0].tips).map(|tip| tip.name.as_str()).collect();
+    assert_eq!(tips, ["head", "l_lower", "r_lower"], "arms of two joints are no fingers");
     let mut app = stage(replay);
     for row in [0, 100, 299, 350, 700] {
         show(&mut app, row);
