@@ -95,7 +95,7 @@ pub(crate) struct Args {
 impl Args {
     /// Whether a window is to be opened.
     pub(crate) fn is_windowed(&self) -> bool {
-        self.render.is_none() && self.measure.is_none()
+        self.render.is_none() && self.measure.is_none() && !self.json
     }
 
     /// What clap cannot say: only a window can ask for an episode.
@@ -200,6 +200,8 @@ mod tests {
         assert!(nudge("-0.25").is_ok() && nudge("nan").is_err() && nudge("1e9").is_err());
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--align", "start"]).is_err(), "--align is for --compare");
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--json"]).is_err(), "--json is for --compare");
+        let windowed = |more: &[&str]| Args::try_parse_from([&["sanqu-replay", "last", "--compare"], more].concat()).unwrap().is_windowed();
+        assert!(windowed(&[]) && !windowed(&["--json"]));
         assert!(film_seconds("0").is_err() && film_seconds("3601").is_err() && film_seconds("1.5").is_ok());
         assert!(speed("0.009").is_err() && speed("0.01").is_ok() && speed("16.1").is_err() && picture_path("a.gif").is_err());
         assert!(robot_urdf("g1").is_err() && robot_urdf("=Cargo.toml").is_err() && robot_urdf("g1=absent.urdf").is_err());
