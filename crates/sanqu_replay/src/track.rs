@@ -163,14 +163,7 @@ impl Track {
 
     /// As [`Self::new`], with rows from any source: an element's name for each value of a row, and a time (ns, in file order)
     /// for each row.
-    pub fn of_rows(
-        model: &RobotModel,
-        names: Vec<String>,
-        rows: RowSource,
-        t_ns: Arc<Vec<i64>>,
-        rest: Vec<f64>,
-        breaks: Breaks,
-    ) -> Self {
+    pub fn of_rows(model: &RobotModel, names: Vec<String>, rows: RowSource, t_ns: Arc<Vec<i64>>, rest: Vec<f64>, breaks: Breaks) -> Self {
         let short = |name: &str| name.strip_suffix("_joint").unwrap_or(name).to_owned();
         let shorts: Vec<String> = names.iter().map(|name| short(name)).collect();
         let columns = model.joints().iter().map(|joint| shorts.iter().position(|name| *name == short(&joint.name))).collect();

@@ -125,7 +125,8 @@ impl RowReader {
 /// Appends a batch row by row.
 fn append(values: &mut Vec<f64>, batch: &RecordBatch) -> Result<(), String> {
     let named = batch.schema_ref().fields().iter().zip(batch.columns());
-    let columns = named.map(|(field, column)| to_f64(column).ok_or_else(|| format!("column {} has type {}", field.name(), field.data_type())));
+    let columns =
+        named.map(|(field, column)| to_f64(column).ok_or_else(|| format!("column {} has type {}", field.name(), field.data_type())));
     let columns: Vec<Vec<f64>> = columns.collect::<Result<_, _>>()?;
     for row in 0..batch.num_rows() {
         values.extend(columns.iter().map(|column| column[row]));

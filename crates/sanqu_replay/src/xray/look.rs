@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bevy::asset::AssetId;
+use bevy::camera::ShadowLodOrigin;
 use bevy::light::{NotShadowCaster, NotShadowReceiver, PointLight};
 use bevy::prelude::{
     Added, AlphaMode, Assets, ChildOf, Color, Commands, Component, Entity, Handle, Mesh, Mesh3d, MeshMaterial3d, Query, Res, ResMut,
@@ -17,11 +18,11 @@ use crate::camera::{Orbit, ReplayCamera};
 use crate::robots::ReplayRobot;
 
 /// Opacity of the body while one looks through it.
-const GHOST_ALPHA: f32 = 0.075;
+const GHOST_ALPHA: f32 = 0.095;
 /// What its colours are mixed with.
 const GHOST_RGB: [f32; 3] = [0.36, 0.46, 0.58];
 /// How brightly the lamp lights the gear, lux.
-const LAMP_LUX: f32 = 3600.0;
+const LAMP_LUX: f32 = 2400.0;
 
 /// Materials of the paints, live and grey.
 #[derive(Resource, Default)]
@@ -39,9 +40,9 @@ fn material(paint: Paint, stale: bool) -> StandardMaterial {
     let [r, g, b] = if stale { [grey; 3] } else { [r, g, b] };
     StandardMaterial {
         base_color: Color::srgba(r, g, b, a),
-        perceptual_roughness: if stale { 0.95 } else { 0.42 },
+        perceptual_roughness: if stale { 0.95 } else { 0.55 },
         metallic: if matches!(paint, Paint::Race | Paint::Steel) && !stale { 0.35 } else { 0.0 },
-        reflectance: if stale { 0.1 } else { 0.5 },
+        reflectance: if stale { 0.1 } else { 0.22 },
         alpha_mode: if a < 1.0 { AlphaMode::Blend } else { AlphaMode::Opaque },
         double_sided: a < 1.0,
         ..Default::default()
@@ -184,10 +185,10 @@ pub(super) fn head_lamp(
     mut commands: Commands<'_, '_>,
     subject: Res<'_, Subject>,
     orbit: Option<Res<'_, Orbit>>,
-    cameras: Query<'_, '_, &Transform, With<ReplayCamera>>,
+    cameras: Query<'_, '_, (Entity, &Transform), With<ReplayCamera>>,
     mut lamps: Lamps<'_, '_>,
 ) {
-    let (Some(orbit), Ok(camera)) = (orbit, cameras.single()) else { return };
+    let (Some(orbit), Ok((viewer, camera))) = (orbit, cameras.single()) else { return };
     let lit = subject.shown.is_some();
     let place = camera.translation + (camera.left() * 0.55 + camera.up() * 0.6) * orbit.distance_m;
     let reach = place.distance(orbit.target).max(0.05);
@@ -201,6 +202,8 @@ pub(super) fn head_lamp(
         Err(_) if lit => {
             let lamp = PointLight { intensity, range: reach * 2.5, shadow_maps_enabled: false, ..Default::default() };
             commands.spawn((HeadLamp, lamp, Transform::from_translation(place)));
+            // bevy asks for it as soon as there is a lamp that is no sun.
+            commands.entity(viewer).insert(ShadowLodOrigin);
         }
         Err(_) => {}
     }

@@ -17,9 +17,9 @@ const SCREW_RADIUS_M: f64 = 0.007;
 const DEPTH: f64 = 0.42;
 /// Samples of a thread per pitch, and around a screw and a roller.
 const PER_PITCH: f64 = 5.0;
-const AROUND: [u32; 2] = [72, 24];
+const AROUND: [u32; 2] = [48, 20];
 /// Most rings of samples along a thread: a fine thread is then shown coarser.
-const RINGS_MAX: u32 = 900;
+const RINGS_MAX: u32 = 700;
 
 /// What a drawing of the actuator needs; lengths in m.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct ScrewLayout {
     roller_length_m: f64,
     nut_length_m: f64,
     stroke_m: f64,
+    /// Output in the middle of the stroke.
+    middle_m: f64,
 }
 
 impl ScrewLayout {
@@ -40,12 +42,13 @@ impl ScrewLayout {
         let screw_m = screw.screw_diameter_m.map_or(SCREW_RADIUS_M, |diameter| diameter / 2.0);
         let roller_m = screw_m / screw.screw_over_roller;
         let stroke_m = (highest_m - lowest_m).clamp(0.0, 0.6 * zero_m);
+        let middle_m = (highest_m + lowest_m) / 2.0;
         let roller_length_m = (4.0 * screw_m).min(0.25 * zero_m);
         let nut_length_m = match screw.design {
             ScrewDesign::Standard => roller_length_m * 1.25,
             ScrewDesign::Inverted => roller_length_m * 1.25 + stroke_m,
         };
-        Self { screw: screw.clone(), screw_m, roller_m, zero_m, roller_length_m, nut_length_m, stroke_m }
+        Self { screw: screw.clone(), screw_m, roller_m, zero_m, roller_length_m, nut_length_m, stroke_m, middle_m }
     }
 
     /// Every part.
@@ -215,11 +218,11 @@ impl ScrewLayout {
         all
     }
 
-    /// What to look at.
+    /// What to look at: everywhere that the nut, or the screw in it, may be.
     pub fn extent(&self) -> Extent {
-        let z_m = if self.screw.design == ScrewDesign::Inverted { self.nut_fixed_m() } else { self.rest_m() };
-        let radius_m = (0.62 * self.nut_length_m + self.stroke_m * 0.25).max(5.0 * self.screw_m);
-        Extent { z_m, radius_m, tilt_rad: 1.2 }
+        let slides_m = if self.screw.design == ScrewDesign::Inverted { 0.0 } else { self.middle_m };
+        let radius_m = (0.6 * self.nut_length_m + 0.5 * self.stroke_m).max(5.0 * self.screw_m);
+        Extent { z_m: self.rest_m() + slides_m, radius_m, tilt_rad: 1.2 }
     }
 
     /// Where the sliding part stands at output 0: the nut of a standard design, the screw's middle of an inverted one.

@@ -88,11 +88,6 @@ impl Solid {
     /// A surface whose distance from the axis depends on angle and place along it; normals follow it, so it looks smooth.
     /// `inwards` turns it inside out.
     pub(super) fn skin(&mut self, radius: impl Fn(f64, f64) -> f64, [low, high]: [f64; 2], [around, along]: [u32; 2], inwards: bool) {
-        let point = |i: u32, j: u32| {
-            let phi = TAU * f64::from(i % around) / f64::from(around);
-            let z = low + (high - low) * f64::from(j) / f64::from(along);
-            (phi, z, at(radius(phi, z), phi, z))
-        };
         let normal = |phi: f64, z: f64| {
             let (dphi, dz) = (1e-4, (high - low).abs() * 1e-5);
             let across = at(radius(phi + dphi, z), phi + dphi, z) - at(radius(phi - dphi, z), phi - dphi, z);
@@ -100,13 +95,20 @@ impl Solid {
             let normal = (across * 1e3).cross(up * 1e6).normalize_or(at(1.0, phi, 0.0));
             if inwards { -normal } else { normal }
         };
-        for i in 0..around {
-            for j in 0..along {
-                let mut corners = [point(i, j), point(i + 1, j), point(i + 1, j + 1), point(i, j + 1)];
-                if inwards {
-                    corners.reverse();
-                }
-                self.corners(corners.map(|(_, _, point)| point), corners.map(|(phi, z, _)| normal(phi, z)));
+        let Ok(first) = u32::try_from(self.positions.len()) else { return };
+        // Neighbours share their corners: a thread has some ten thousand.
+        for j in 0..=along {
+            let z = low + (high - low) * f64::from(j) / f64::from(along);
+            for phi in steps(around) {
+                self.positions.push(at(radius(phi, z), phi, z).to_array());
+                self.normals.push(normal(phi, z).to_array());
+            }
+        }
+        for j in 0..along {
+            for i in 0..around {
+                let corner = |i: u32, j: u32| first + j * around + i % around;
+                let [a, b, c, d] = [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)];
+                self.indices.extend(if inwards { [a, c, b, a, d, c] } else { [a, b, c, a, c, d] });
             }
         }
     }

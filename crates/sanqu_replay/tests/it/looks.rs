@@ -1,5 +1,5 @@
-//! Pictures of both robots, of the field and of a comparison beside the committed ones: the same to the eye, not to the bit, because
-//! drivers differ. `SANQU_WRITE_PICTURES=1 cargo nextest run -p sanqu_replay looks` writes them anew.
+//! Pictures of both robots, the field, a comparison, x-rayed drives and a gap beside the committed ones: the same to the eye,
+//! not to the bit, because drivers differ. `SANQU_WRITE_PICTURES=1 cargo nextest run -p sanqu_replay looks` writes them anew.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,22 @@ use sanqu_replay::camera::Preset;
 use sanqu_replay::compare::{Align, CompareOptions, compare_with};
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, load};
-use sanqu_replay::render::{RenderJob, render};
+use sanqu_replay::render::{Choice, RenderJob, render};
+use sanqu_replay::replay::Replay;
+use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
+use sanqu_replay::xray::{Xray, find_joint};
 
+use crate::drives::{stand, telemetry};
 use crate::picture::{SIZE, Shown, adapter};
 use crate::synthetic::{replay as synthetic, replay_without};
+
+/// Of an x-rayed drive.
+const XRAY_SIZE: UVec2 = UVec2::new(384, 216);
+/// When the stand is drawn, s after its start, and when its motors' rows are missing.
+const XRAY_SECS: f64 = 0.88;
+const GAP_SECS: f64 = 2.08;
 
 /// Edge of the squares whose mean colours are compared, pixels: a driver may draw an edge elsewhere within a pixel.
 const SQUARE_PX: u32 = 4;
@@ -22,6 +32,8 @@ type Part = [(f32, f32); 2];
 /// Nothing lies over it.
 const SCENE: Part = [(0.28, 0.80), (0.20, 0.74)];
 const WHOLE: Part = [(0.0, 1.0), (0.0, 1.0)];
+/// Figures stand beside an x-rayed drive.
+const DRIVE: Part = [(0.28, 0.60), (0.14, 0.98)];
 /// Greatest mean difference of a channel, and the share of squares that may differ by more than [`SQUARE_DIFFERENCE`].
 const MEAN_DIFFERENCE_MAX: f32 = 0.02;
 const SQUARE_DIFFERENCE: f32 = 0.12;
@@ -58,9 +70,20 @@ fn alike(a: &Shown, b: &Shown, part: Part) -> bool {
     mean <= MEAN_DIFFERENCE_MAX && much <= SQUARES_SHARE_MAX
 }
 
+/// Draws `replay` at `seconds` into a file that is kept after the test: whoever sees a difference wants to see the picture.
+fn draw(replay: Replay, seconds: f64, view: View, choice: Choice, name: &str) -> (PathBuf, Shown) {
+    let mut playhead = Playhead::new(replay.start_ns, replay.end_ns);
+    playhead.seek_secs(seconds);
+    let out = std::env::temp_dir().join(format!("sanqu-replay-{name}.png"));
+    let job = RenderJob { out: out.clone(), playhead, view, size: Some(choice.size), seconds: 1.0 };
+    render(replay, &job, choice, &mut |_| {}).unwrap();
+    let picture = Shown::open(&out);
+    (out, picture)
+}
+
 /// The committed episode, drawn from `preset` at `seconds`.
-fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
-    let adapter = adapter(name)?;
+fn draw_episode(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
+    adapter(name)?;
     let root = repository();
     let options = LoadOptions {
         episodes: vec!["last".to_owned()],
@@ -69,33 +92,34 @@ fn draw(preset: Preset, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
         assets: vec![root.join("assets")],
         ..LoadOptions::default()
     };
-    let replay = load(&options).unwrap().replay;
-    let mut playhead = Playhead::new(replay.start_ns, replay.end_ns);
-    playhead.seek_secs(seconds);
-    // Kept after the test: whoever sees a difference wants to see the picture.
-    let out = std::env::temp_dir().join(format!("sanqu-replay-{name}.png"));
-    let job = RenderJob { out: out.clone(), playhead, view: View::plain(preset), size: Some(SIZE), seconds: 1.0 };
-    render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
-    let picture = Shown::open(&out);
-    Some((out, picture))
+    Some(draw(load(&options).unwrap().replay, seconds, View::plain(preset), Choice { size: SIZE, quality: Quality::FULL }, name))
+}
+
+/// The stand with one drive of every kind, with the drive of `joint` looked into.
+fn draw_xray(joint: &str, seconds: f64, name: &str) -> Option<(PathBuf, Shown)> {
+    adapter(name)?;
+    let replay = stand(telemetry());
+    let xray = Xray { joint: Some(find_joint(&replay, joint).unwrap()), at_once: true };
+    let view = View { preset: Preset::Robot(0), panels: false, xray, ..View::default() };
+    // Without shadows: a drive that is looked into has none.
+    Some(draw(replay, seconds, view, Choice { size: XRAY_SIZE, quality: Quality::PLAIN }, name))
+}
+
+fn committed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png"))
 }
 
 #[track_caller]
-fn check(name: &str, preset: Preset) {
-    let Some((out, drawn)) = draw(preset, 1.0, name) else { return };
-    check_drawn(name, (&out, &drawn), SCENE);
-}
-
-#[track_caller]
-fn check_drawn(name: &str, (out, drawn): (&Path, &Shown), part: Part) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png"));
+fn check(name: &str, part: Part, drawn: Option<(PathBuf, Shown)>) {
+    let Some((out, drawn)) = drawn else { return };
+    let path = committed(name);
     if std::env::var_os("SANQU_WRITE_PICTURES").is_some() {
-        std::fs::copy(out, &path).unwrap();
+        std::fs::copy(&out, &path).unwrap();
     }
     let committed = Shown::open(&path);
-    let (mean, much) = difference(drawn, &committed, part);
+    let (mean, much) = difference(&drawn, &committed, part);
     assert!(
-        alike(drawn, &committed, part),
+        alike(&drawn, &committed, part),
         "{} differs from {}: by {mean:.3} in the mean, much in {much:.3} of all squares; look at both, and if the first is right, run this again with SANQU_WRITE_PICTURES=1",
         out.display(),
         path.display()
@@ -104,17 +128,42 @@ fn check_drawn(name: &str, (out, drawn): (&Path, &Shown), part: Part) {
 
 #[test]
 fn kuavo_looks_as_it_did() {
-    check("kuavo", Preset::Robot(0));
+    check("kuavo", SCENE, draw_episode(Preset::Robot(0), 1.0, "kuavo"));
 }
 
 #[test]
 fn walker_s_looks_as_it_did() {
-    check("walker-s", Preset::Robot(1));
+    check("walker-s", SCENE, draw_episode(Preset::Robot(1), 1.0, "walker-s"));
 }
 
 #[test]
 fn the_field_looks_as_it_did() {
-    check("field", Preset::Overview);
+    check("field", SCENE, draw_episode(Preset::Overview, 1.0, "field"));
+}
+
+#[test]
+fn a_strain_wave_gear_looks_as_it_did() {
+    check("xray-strain-wave", DRIVE, draw_xray("waist", XRAY_SECS, "xray-strain-wave"));
+}
+
+#[test]
+fn a_planetary_stage_looks_as_it_did() {
+    check("xray-planetary", DRIVE, draw_xray("hip", XRAY_SECS, "xray-planetary"));
+}
+
+#[test]
+fn a_roller_screw_looks_as_it_did() {
+    check("xray-roller-screw", DRIVE, draw_xray("knee", XRAY_SECS, "xray-roller-screw"));
+}
+
+#[test]
+fn an_ankle_looks_as_it_did() {
+    check("xray-ankle", DRIVE, draw_xray("pitch", XRAY_SECS, "xray-ankle"));
+}
+
+#[test]
+fn a_drive_in_a_gap_looks_as_it_did() {
+    check("xray-gap", DRIVE, draw_xray("waist", GAP_SECS, "xray-gap"));
 }
 
 /// A recording beside itself, some time later: ghost, panel and curve with a gap.
@@ -131,15 +180,24 @@ fn a_comparison_looks_as_it_did() {
     let view = View { preset: Preset::Robot(0), lang: Lang::Zh, ..View::default() };
     let job = RenderJob { out: out.clone(), playhead, view, size: Some(UVec2::new(640, 360)), seconds: 1.0 };
     render(replay, &job, job.choice(&adapter), &mut |_| {}).unwrap();
-    check_drawn(name, (&out, &Shown::open(&out)), WHOLE);
+    let shown = Shown::open(&out);
+    check(name, WHOLE, Some((out, shown)));
 }
 
 #[test]
 fn other_pictures_are_told_apart() {
-    let picture = |name: &str| Shown::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pictures").join(format!("{name}.png")));
-    assert!(alike(&picture("kuavo"), &picture("kuavo"), SCENE));
-    assert!(!alike(&picture("kuavo"), &picture("walker-s"), SCENE) && !alike(&picture("kuavo"), &picture("field"), SCENE));
+    let names = ["kuavo", "walker-s", "field"];
+    let drives = ["xray-strain-wave", "xray-planetary", "xray-roller-screw", "xray-ankle", "xray-gap"];
+    for (group, part) in [(&names[..], SCENE), (&drives[..], DRIVE)] {
+        let pictures: Vec<Shown> = group.iter().map(|name| Shown::open(&committed(name))).collect();
+        for (a, first) in pictures.iter().enumerate() {
+            for (b, second) in pictures.iter().enumerate() {
+                assert_eq!(alike(first, second, part), a == b, "{} and {}: {:?}", group[a], group[b], difference(first, second, part));
+            }
+        }
+    }
     // The arms move little in half a second: a small change must be seen, too.
-    let Some((_, later)) = draw(Preset::Robot(1), 1.9, "walker-s-later") else { return };
-    assert!(!alike(&later, &picture("walker-s"), SCENE), "{:?}", difference(&later, &picture("walker-s"), SCENE));
+    let Some((_, later)) = draw_episode(Preset::Robot(1), 1.9, "walker-s-later") else { return };
+    let walker = Shown::open(&committed("walker-s"));
+    assert!(!alike(&later, &walker, SCENE), "{:?}", difference(&later, &walker, SCENE));
 }
