@@ -7,6 +7,7 @@ mod borders;
 mod cargo;
 mod conformance;
 mod demo;
+mod display;
 mod fuzz;
 mod parts;
 mod pictures;

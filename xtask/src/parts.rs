@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::python::{self, Environments};
-use crate::{Outcome, borders, cargo, conformance, fuzz, process, tidy, vulkan};
+use crate::{Outcome, borders, cargo, conformance, display, fuzz, process, tidy, vulkan};
 
 /// Names for `--only`, in the order in which they run.
 const PARTS: [&str; 8] = ["fmt", "build", "deps", "tidy", "tests", "fuzz", "doc", "conformance"];
@@ -82,6 +82,8 @@ impl Bench {
     fn tests(&mut self) -> Outcome {
         if let Err(reason) = vulkan::ensure() {
             self.skip(&format!("replay pictures: {reason}"))?;
+        } else if let Err(reason) = display::ensure() {
+            self.skip(&format!("replay's window: {reason}"))?;
         }
         let has_nextest = process::succeeds(&mut cargo::cargo(&["nextest", "--version"]));
         let mut command = if has_nextest {

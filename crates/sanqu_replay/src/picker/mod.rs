@@ -51,7 +51,7 @@ impl Plugin for PickerPlugin {
 /// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`]; [`ReplayError::Render`] when the window ended with a failure.
 pub fn pick(entries: Vec<Entry>, lang: Lang, size: Option<UVec2>, settings: SettingsFile) -> Result<Option<Vec<PathBuf>>, ReplayError> {
     let picked = Picked::default();
-    let title = lang.pick("sanqu replay: choose an episode", "sanqu replay：选择采集段").to_owned();
+    let title = lang.pick("sanqu: choose an episode", "sanqu：选择采集段").to_owned();
     let (plugins, _) = window_plugins(title, size.or(settings.settings.window.map(|place| place.size())))?;
     let exit = App::new()
         .add_plugins(plugins)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bevy::app::{App, AppExit, Last, Plugin, Update};
 use bevy::log::warn;
 use bevy::math::{IRect, IVec2};
-use bevy::prelude::{Changed, Local, MessageReader, Query, Real, Res, ResMut, Resource, Time, With};
+use bevy::prelude::{Changed, IntoScheduleConfigs as _, Local, MessageReader, Query, Real, Res, ResMut, Resource, Time, With};
 use bevy::window::{Monitor, PrimaryWindow, Window, WindowPosition};
 
 use crate::settings::{SettingsFile, WindowPlace};
@@ -21,8 +21,9 @@ pub struct RememberPlugin;
 impl Plugin for RememberPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Restored>();
-        app.add_systems(Update, (restore, note_playhead));
-        app.add_systems(Last, (note_window, save));
+        app.add_systems(Update, restore);
+        // Behind everything that the last frame may change.
+        app.add_systems(Last, (note_playhead, note_window, save).chain());
     }
 }
 

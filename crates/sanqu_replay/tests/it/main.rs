@@ -19,5 +19,6 @@ mod picker;
 mod picture;
 mod playback;
 mod synthetic;
+mod window;
 mod windows;
 mod xray;
