@@ -96,7 +96,16 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>,
         .insert_resource(replay)
         .insert_resource(file)
         .insert_resource(again.clone())
-        .add_plugins((ViewerPlugins, KeysPlugin, MousePlugin, ScrubPlugin, help::HelpPlugin, PickingPlugin, CompareKeysPlugin, RememberPlugin))
+        .add_plugins((
+            ViewerPlugins,
+            KeysPlugin,
+            MousePlugin,
+            ScrubPlugin,
+            help::HelpPlugin,
+            PickingPlugin,
+            CompareKeysPlugin,
+            RememberPlugin,
+        ))
         .add_systems(Update, pick_again.in_set(ReplaySystems::Input))
         .run();
     match exit {
