@@ -1,4 +1,4 @@
-//! `cargo xtask bench record | drives | replay`: builds a benchmark's program in release, apart from everything else, and becomes it.
+//! `cargo xtask bench record | drives`: builds a benchmark's program in release, apart from everything else, and becomes it.
 
 use std::process::Command;
 
@@ -30,26 +30,6 @@ pub(crate) fn record(args: &[String]) -> Outcome {
     bench.args(args);
     eprintln!("+ {}", text(&bench));
     demo::become_program(&mut bench)
-}
-
-/// Builds `sanqu-replay` in release and lets it measure the episodes that `args` name, as they are and with 31 robots.
-///
-/// # Errors
-/// When the build or a measurement fails.
-pub(crate) fn replay(args: &[String]) -> Outcome {
-    if args.is_empty() {
-        return Err("expected episodes, as for sanqu-replay: last --store recordings/demo/store".to_owned());
-    }
-    let programs = cargo::program_folder()?;
-    let target = programs.parent().unwrap_or(&programs).join("bench-replay");
-    eprintln!("xtask: building sanqu-replay in release; the first build takes long on two cores");
-    let mut build = cargo::cargo(&["build", "--release", "--package", "sanqu_replay", "--bin", "sanqu-replay"]);
-    run(build.env_remove("RUSTC_WORKSPACE_WRAPPER").env("CARGO_TARGET_DIR", &target))?;
-    for robots in ["--measure", "--measure=31"] {
-        let mut bench = Command::new(target.join("release").join("sanqu-replay"));
-        run(bench.arg(robots).args(args))?;
-    }
-    Ok(())
 }
 
 /// Builds and runs the benchmark of drive kinematics. Without `--no-pinocchio` a Python environment with Pinocchio is made first

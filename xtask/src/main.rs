@@ -13,6 +13,7 @@ mod parts;
 mod pictures;
 mod process;
 mod python;
+mod replay_bench;
 mod tidy;
 mod vulkan;
 
@@ -28,7 +29,8 @@ cargo xtask <command>
   test [--only PART]   every check: fmt, build (with lints), deps, tidy, tests, fuzz, doc, conformance; --only may be repeated
   fuzz [--target T] [--seconds N] [--seed S]  run the fuzz targets, 10 seconds each when nobody says
   bench record [ARGS]  the recorder beside others under load (builds in release); --help shows the arguments
-  bench replay EPISODE... [--store DIR]  opening, seeking, video, frames of a replay, also with 31 robots (builds in release)
+  bench replay [--write-docs] [--json F] [--minutes N] [--no-pyarrow]  opening, seeking, video, frames and memory of a replay, on recordings
+                       that it makes (builds in release); with EPISODE... [--store DIR] on these
   bench drives [--write-docs] [--no-pinocchio]  forward kinematics and drive state beside k and Pinocchio (builds in release)
   deps                 what each crate must not reach, and which libraries may exist only once
   golden               make recordings/golden/v<format>, once per store format; prints rows for recordings/README.md
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(rest),
         Some("bench") if rest.first().is_some_and(|what| what == "record") => bench::record(rest.get(1..).unwrap_or_default()),
         Some("bench") if rest.first().is_some_and(|what| what == "drives") => bench::drives(rest.get(1..).unwrap_or_default()),
-        Some("bench") if rest.first().is_some_and(|what| what == "replay") => bench::replay(rest.get(1..).unwrap_or_default()),
+        Some("bench") if rest.first().is_some_and(|what| what == "replay") => replay_bench::run_bench(rest.get(1..).unwrap_or_default()),
         Some("deps") => borders::check(),
         Some("golden") => cargo::run_example("make_golden"),
         Some("pictures") => pictures::draw(),

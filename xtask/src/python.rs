@@ -108,6 +108,14 @@ fn tools(cache: &Path, python: &Path) -> Result<PathBuf, String> {
     Ok(venv.join("bin/python"))
 }
 
+/// Interpreter with [`TOOLS`]; made when it is first asked for.
+///
+/// # Errors
+/// When there is no Python, or pip fails.
+pub(crate) fn tools_interpreter() -> Result<PathBuf, String> {
+    tools(&cache_folder()?, &interpreter()?)
+}
+
 /// Interpreter with Pinocchio; made when it is first asked for.
 ///
 /// # Errors

@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// Measure instead of showing: opening, seeking, video, frames; with a number, for that many robots
     #[arg(long, hide = true, value_name = "ROBOTS", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "render")]
     pub(crate) measure: Option<usize>,
+    /// Print what was measured as one JSON object
+    #[arg(long, hide = true, requires = "measure")]
+    pub(crate) measure_json: bool,
     /// Size of the picture or window in pixels, as 1280x720
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<UVec2>,

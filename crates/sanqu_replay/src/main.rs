@@ -2,6 +2,7 @@
 
 mod args;
 mod choose;
+mod figures;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use clap::Parser as _;
 use sanqu_replay::compare::{CompareOptions, load_compared, report};
 use sanqu_replay::lang::Lang;
 use sanqu_replay::load::{LoadOptions, Loaded, load};
-use sanqu_replay::measure::{Figures, Spread, measure};
+use sanqu_replay::measure::measure;
 use sanqu_replay::render::{Choice, Progress, RenderJob, SHEET_SIZE, SheetJob, contact_sheet, find_adapter, render};
 use sanqu_replay::scene::Quality;
 use sanqu_replay::settings::SettingsFile;
@@ -59,7 +60,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let options =
         LoadOptions { episodes: args.episodes.clone(), store: args.store.clone(), field: args.field.clone(), assets, urdfs, packages };
     if let Some(robots) = args.measure {
-        return print_figures(&measure(&options, Some(robots).filter(|robots| *robots > 0))?);
+        return figures::print(&measure(&options, Some(robots).filter(|robots| *robots > 0))?, args.measure_json);
     }
     let Loaded { replay, warnings } = if args.compare {
         load_compared(&options, &CompareOptions { align: args.align.clone(), nudge_ns: nudge_ns(args) })?
@@ -115,24 +116,6 @@ fn run(args: &Args) -> anyhow::Result<()> {
     make_folder(out)?;
     render(replay, &job, choice, &mut reporter())?;
     writeln!(std::io::stdout(), "{}", out.display()).context("write to stdout")
-}
-
-/// One line a figure: its name, what was measured, what is allowed.
-fn print_figures(figures: &Figures) -> anyhow::Result<()> {
-    let ms = |time: Duration| format!("{:.3} ms", time.as_secs_f64() * 1e3);
-    let spread = |spread: Spread| format!("{} (median {})", ms(spread.p99), ms(spread.median));
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown", str::trim);
-    let what = format!("{} robots, {:.1} s, {} joint rows", figures.robots, figures.length_secs, figures.rows);
-    let lines = [
-        format!("measured                   {what}"),
-        format!("open to first state        {}", ms(figures.open)),
-        format!("seek of state, p99         {}", spread(figures.seek)),
-        format!("video after a seek, p99    {}", figures.video.map_or_else(|| "no camera".to_owned(), spread)),
-        format!("frame of our systems, p99  {}", spread(figures.frame)),
-        format!("peak memory                {peak}"),
-    ];
-    writeln!(std::io::stdout(), "{}", lines.join("\n")).context("write to stdout")
 }
 
 /// Makes the folder that a picture goes into.

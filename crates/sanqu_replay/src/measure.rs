@@ -28,6 +28,8 @@ pub struct Figures {
     pub robots: usize,
     /// Joint rows of all robots.
     pub rows: usize,
+    /// What all joint positions of these rows would take in memory, bytes.
+    pub value_bytes: usize,
     /// Length, s.
     pub length_secs: f64,
     /// From the start of loading to the first posture of every robot.
@@ -76,8 +78,9 @@ pub fn measure(options: &LoadOptions, robots: Option<usize>) -> Result<Figures, 
     let seek = seeks(&replay, SEEKS, |t_ns| show(&replay, t_ns));
     let video = video(&replay);
     let (rows, count) = (replay.robots.iter().map(|record| record.track.rows()).sum(), replay.robots.len());
+    let value_bytes = replay.robots.iter().map(|record| record.track.rows() * record.track.names().len() * size_of::<f64>()).sum();
     let length_secs = crate::timeline::seconds(replay.end_ns - replay.start_ns);
-    Ok(Figures { robots: count, rows, length_secs, open, seek, video, frame: frames(replay) })
+    Ok(Figures { robots: count, rows, value_bytes, length_secs, open, seek, video, frame: frames(replay) })
 }
 
 /// Shows an instant: every robot's posture, with forward kinematics of all links.

@@ -172,6 +172,11 @@ impl Track {
         Self { names, rows, t_ns, instants, columns, endless, rest, breaks }
     }
 
+    /// Names of the recorded elements, in the order of a row's values.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Joints of `model` that were not recorded.
     pub fn unrecorded<'a>(&self, model: &'a RobotModel) -> Vec<&'a str> {
         let joints = model.joints().iter().zip(&self.columns);

@@ -15,7 +15,7 @@ use crate::track::{Breaks, Gap, gaps_of};
 type Number = (u32, u64, i64);
 
 /// When the rows of a stream were captured, on the field timeline, and where it is broken.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Rows {
     /// Times on the field timeline in file order, ns; shared by all that go by them.
     pub(super) t_ns: Arc<Vec<i64>>,

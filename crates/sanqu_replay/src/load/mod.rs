@@ -19,7 +19,7 @@ use sanqu_store::{Episode, Store};
 
 pub(crate) use self::command::{CommandTrack, command_track};
 pub(crate) use self::describe::KnownLooks;
-pub(crate) use self::drives::telemetry;
+pub(crate) use self::drives::DriveFiles;
 use self::rows::Streams;
 use crate::ReplayError;
 use crate::lane::Lane;
@@ -199,13 +199,14 @@ fn robot(
     let track = rows::joints(source, stream, &times, (&description.model, description.stand))?;
     tell_joints(&entry.robot, &description.model, &track, warnings);
     let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
+    let drives = DriveFiles::new(source.episode.clone(), entry.robot.clone(), Arc::clone(source.cache), &times);
     let base = rows::base(source, &times, &world_from_station, warnings)?;
     let record = RobotRecord {
         robot: entry.robot.clone(),
         name,
         station: manifest.station.clone(),
         episode: manifest.episode.to_string(),
-        drives: description.drives.map(|(table, train)| RobotDrives::of_episode(table, train, source.episode.clone(), entry.robot.clone())),
+        drives: description.drives.map(|(table, train)| RobotDrives::of_files(table, train, drives)),
         model: description.model,
         looks: description.looks,
         track,

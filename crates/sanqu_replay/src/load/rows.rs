@@ -85,7 +85,7 @@ fn windows(
     Ok((RowSource::Windows(source.cache.add(reader)), Arc::clone(&times.t_ns), times.breaks.clone()))
 }
 
-fn unfit(stream: &StreamEntry, reason: String) -> ReplayError {
+pub(super) fn unfit(stream: &StreamEntry, reason: String) -> ReplayError {
     ReplayError::Stream { robot: stream.robot.to_string(), stream: stream.stream.to_string(), reason }
 }
 

@@ -117,7 +117,15 @@ impl RowSource {
     /// # Errors
     /// When the row cannot be read, the reason.
     pub fn row_after(&self, row: usize) -> Result<RowValues<'_>, Unreadable> {
-        self.get(row + 1, false)
+        self.peek(row + 1)
+    }
+
+    /// The values of a row that is looked at beside the one shown, as a curve does; none of them when there is no such row.
+    ///
+    /// # Errors
+    /// When the row cannot be read, the reason.
+    pub fn peek(&self, row: usize) -> Result<RowValues<'_>, Unreadable> {
+        self.get(row, false)
     }
 
     fn get(&self, row: usize, shown: bool) -> Result<RowValues<'_>, Unreadable> {

@@ -1,22 +1,27 @@
 //! Rows of one stream for the motors or joints of one drive.
 
+use std::sync::Arc;
+
 use sanqu_store::Series;
 
 use crate::track::{Blend, Breaks, Gap, Instants};
+use crate::windows::{RowSource, Unreadable};
 
 /// One recorded quantity.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Channel {
     /// `pos`, `vel`, `current`, …
     pub quantity: String,
     /// Its unit as recorded.
     pub unit: String,
-    /// Row-major, one value for each of [`Log::names`].
-    pub values: Vec<f64>,
+    /// Where its values are.
+    pub rows: Arc<RowSource>,
+    /// For each of [`Log::names`], its place in a row.
+    pub columns: Vec<usize>,
 }
 
-/// Rows of a stream, reduced to the elements that one x-ray needs.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Rows of a stream, reduced to the elements that one x-ray needs. Times are in memory, values where their source has them.
+#[derive(Clone, Debug, Default)]
 pub struct Log {
     /// Names of the elements, as recorded.
     pub names: Vec<String>,
@@ -40,12 +45,19 @@ impl Log {
         Self { names, instants: Instants::new(t_ns.iter().copied()), breaks, channels: Vec::new() }
     }
 
+    /// A log of channels whose rows are at these instants.
+    pub fn of_channels(names: Vec<String>, instants: Instants, breaks: Breaks, channels: Vec<Channel>) -> Self {
+        Self { names, instants, breaks, channels }
+    }
+
     /// Adds a quantity; false when its rows are not the log's.
     #[must_use]
     pub fn add(&mut self, quantity: &str, unit: &str, series: Series) -> bool {
         let fits = series.names == self.names && series.values.len() == self.rows() * self.names.len();
         if fits {
-            self.channels.push(Channel { quantity: quantity.to_owned(), unit: unit.to_owned(), values: series.values });
+            let (quantity, unit, columns) = (quantity.to_owned(), unit.to_owned(), (0..self.names.len()).collect());
+            let rows = Arc::new(RowSource::Memory { width: self.names.len(), values: series.values });
+            self.channels.push(Channel { quantity, unit, rows, columns });
         }
         fits
     }
@@ -53,10 +65,8 @@ impl Log {
     /// The part of the log that concerns these elements, in this order; none when one is missing.
     pub fn pick(&self, wanted: &[String]) -> Option<Self> {
         let columns = wanted.iter().map(|name| self.names.iter().position(|known| known == name)).collect::<Option<Vec<_>>>()?;
-        let picked = |channel: &Channel| Channel {
-            values: channel.values.chunks(self.names.len().max(1)).flat_map(|row| columns.iter().map(|column| row[*column])).collect(),
-            ..channel.clone()
-        };
+        let picked =
+            |channel: &Channel| Channel { columns: columns.iter().map(|column| channel.columns[*column]).collect(), ..channel.clone() };
         let channels = self.channels.iter().map(picked).collect();
         Some(Self { names: wanted.to_vec(), instants: self.instants.clone(), breaks: self.breaks.clone(), channels })
     }
@@ -71,11 +81,21 @@ impl Log {
         self.instants.as_slice().get(row).copied()
     }
 
-    /// A recorded value; none where the quantity was not recorded or is not a finite number.
+    /// A recorded value; none where the quantity was not recorded, cannot be read or is not a finite number.
     pub fn value(&self, quantity: &str, element: usize, row: usize) -> Option<f64> {
+        self.read(quantity, element, row, false)
+    }
+
+    /// Why the row that was last shown ([`Log::at`]) could not be read; none when it could.
+    pub fn problem(&self) -> Option<Unreadable> {
+        self.channels.iter().find_map(|channel| channel.rows.problem())
+    }
+
+    fn read(&self, quantity: &str, element: usize, row: usize, shown: bool) -> Option<f64> {
         let channel = self.channels.iter().find(|channel| channel.quantity == quantity)?;
-        let value = *channel.values.get(row * self.names.len() + element)?;
-        (element < self.names.len() && value.is_finite()).then_some(value)
+        let values = if shown { channel.rows.row(row) } else { channel.rows.peek(row) };
+        let value = *values.ok()?.get(*channel.columns.get(element)?)?;
+        value.is_finite().then_some(value)
     }
 
     /// The unit of a quantity; none where it was not recorded.
@@ -99,11 +119,15 @@ impl Log {
         Gap::holds(&self.breaks.gaps, t_ns)
     }
 
-    /// A value at an instant: held from the row before, or on the straight way to the next where `blend` asks for it and
-    /// nothing is missing between them.
+    /// A value at the instant that is shown: held from the row before, or on the straight way to the next where `blend` asks
+    /// for it and nothing is missing between them.
     pub fn at(&self, quantity: &str, element: usize, t_ns: i64, blend: Blend) -> Option<f64> {
+        self.between(quantity, element, t_ns, blend, true)
+    }
+
+    fn between(&self, quantity: &str, element: usize, t_ns: i64, blend: Blend, shown: bool) -> Option<f64> {
         let row = self.instants.row_at(t_ns)?;
-        let before = self.value(quantity, element, row)?;
+        let before = self.read(quantity, element, row, shown)?;
         let Some(share) = self.instants.way(row, t_ns, blend, &self.breaks) else { return Some(before) };
         Some(before + (self.value(quantity, element, row + 1)? - before) * share)
     }
@@ -112,7 +136,7 @@ impl Log {
     pub fn exact(&self, quantity: &str, element: usize, t_ns: i64) -> Option<f64> {
         let HeldRow { row, age_ns } = self.held(t_ns)?;
         let known = age_ns == 0 || self.instants.way(row, t_ns, Blend::Interpolate, &self.breaks).is_some();
-        if known { self.at(quantity, element, t_ns, Blend::Interpolate) } else { None }
+        if known { self.between(quantity, element, t_ns, Blend::Interpolate, false) } else { None }
     }
 }
 
@@ -157,6 +181,6 @@ mod tests {
     fn elements_are_picked_by_name() {
         let picked = log().pick(&["b".to_owned()]).unwrap();
         assert_eq!((picked.names.len(), picked.value("pos", 0, 3)), (1, Some(7.0)));
-        assert_eq!(log().pick(&["c".to_owned()]), None);
+        assert!(log().pick(&["c".to_owned()]).is_none());
     }
 }

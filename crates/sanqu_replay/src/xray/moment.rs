@@ -105,7 +105,10 @@ pub(super) fn sample(
     let t_ns = playhead.t_ns.saturating_add(record.shift_ns);
     let joint_stale = robot.held.is_none_or(|held| held.is_stale());
     match drives_at(record, shown, (t_ns, playhead.blend), &robot.posture.q) {
-        Ok(drives) => *moment = Moment { t_ns, drives, joint_stale, problem: None },
+        Ok(drives) => {
+            let unread = shown.telemetry.motor.as_ref().and_then(super::log::Log::problem);
+            *moment = Moment { t_ns, drives, joint_stale, problem: unread.map(|reason| reason.to_string()) };
+        }
         // What was drawn stays, grey, and the inspector says why.
         Err(problem) => (moment.t_ns, moment.problem) = (t_ns, Some(problem.to_string())),
     }

@@ -1,15 +1,13 @@
 //! What was recorded of a drive: its motors' stream and its joints' stream.
 
-use sanqu_model::Id;
 use sanqu_robot::{DriveTable, Drivetrain, RobotModel};
-use sanqu_store::Episode;
 
 use super::log::Log;
 use crate::ReplayError;
-use crate::load::telemetry;
+use crate::load::DriveFiles;
 
 /// Motors and joints of one drive over time.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Telemetry {
     /// The motors; none where they were not recorded.
     pub motor: Option<Log>,
@@ -31,15 +29,15 @@ pub struct RobotDrives {
 
 #[derive(Debug)]
 enum Recorded {
-    /// Read when a joint is picked, and only what concerns it.
-    Episode(Box<(Episode, Id)>),
+    /// Read where a joint is picked, and only what concerns it.
+    Files(Box<DriveFiles>),
     Memory(Box<Telemetry>),
 }
 
 impl RobotDrives {
-    /// Drives whose telemetry is read from an episode when it is needed.
-    pub fn of_episode(table: DriveTable, train: Drivetrain, episode: Episode, robot: Id) -> Self {
-        Self { table, train, recorded: Recorded::Episode(Box::new((episode, robot))) }
+    /// Drives whose telemetry is read from an episode's files when it is needed.
+    pub(crate) fn of_files(table: DriveTable, train: Drivetrain, files: DriveFiles) -> Self {
+        Self { table, train, recorded: Recorded::Files(Box::new(files)) }
     }
 
     /// Drives whose telemetry is at hand, for all motors and joints.
@@ -61,7 +59,7 @@ impl RobotDrives {
                 joint: all.joint.as_ref().and_then(|log| log.pick(&joints)),
                 rotor_torque: all.rotor_torque,
             }),
-            Recorded::Episode(recording) => telemetry(&recording.0, &recording.1, &motors, &joints),
+            Recorded::Files(files) => files.telemetry(&motors, &joints),
         }
     }
 

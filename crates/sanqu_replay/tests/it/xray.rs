@@ -31,7 +31,7 @@ use crate::synthetic::START_NS;
 /// One frame: five rows.
 const FRAME_NS: i64 = 20_000_000;
 
-fn stage(replay: Replay, joint: &str) -> App {
+pub(crate) fn stage(replay: Replay, joint: &str) -> App {
     let playhead = Playhead::new(replay.start_ns, replay.end_ns);
     let joint = find_joint(&replay, joint).unwrap();
     let mut app = App::new();
