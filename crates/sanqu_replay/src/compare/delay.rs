@@ -7,16 +7,19 @@ use crate::replay::RobotRecord;
 use crate::timeline::Span;
 
 /// Both sides are read at instants this far apart, ns.
-const GRID_NS: i64 = 5_000_000;
-const GRID_MS: f64 = 5.0;
-/// Delays that are tried, in steps of the grid: -100 ms (the robot moves before its command: a clock is wrong) to 300 ms.
-const LEADS: usize = 20;
-const LAGS: usize = 60;
+const GRID_NS: i64 = 10_000_000;
+const GRID_MS: f64 = 10.0;
+/// Delays that are tried, in steps of the grid: -100 ms (the robot moves before its command: a clock is wrong) to 1 s (an
+/// operator's targets that are smoothed on the way).
+const LEADS: usize = 10;
+const LAGS: usize = 100;
 const TRIED: usize = LEADS + LAGS + 1;
 /// A command that moves less than this (standard deviation) tells nothing of a delay: rad, m.
 const MOTION_MIN: [f64; 2] = [0.0087, 0.001];
-/// At the best delay commands fit better than at the least and greatest one by this factor, or the delay is not told.
+/// At the best delay commands fit better than at some shorter and at some longer one by this factor, or the delay is not told.
 const CONTRAST_MIN: f64 = 2.0;
+/// A motion that repeats fits again a period later: of delays that fit as well but for this factor, the shortest is meant.
+const AS_GOOD: f64 = 1.5;
 /// And those must misfit by at least this share of [`MOTION_MIN`]: an even motion fits every delay.
 const MISFIT_SHARE_MIN: f64 = 0.1;
 
@@ -27,7 +30,7 @@ pub enum Delay {
     Follows(f64),
     /// The command moves too little to tell.
     Still,
-    /// No delay from -100 to 300 ms fits clearly better than others.
+    /// No delay from -100 ms to 1 s fits clearly better than others.
     Unclear,
 }
 
@@ -118,10 +121,13 @@ impl DelaySearch {
             return Delay::Still;
         }
         let fit = sums.differences.map(variance);
-        let best = (0..TRIED).min_by(|a, b| fit[*a].total_cmp(&fit[*b])).unwrap_or(0);
-        let (Some(before), Some(after)) = (best.checked_sub(1).map(|index| fit[index]), fit.get(best + 1)) else { return Delay::Unclear };
+        let good = fit.iter().copied().fold(f64::INFINITY, f64::min) * AS_GOOD * AS_GOOD;
+        let is_valley = |index: &usize| fit[*index] <= good && fit[index - 1] >= fit[*index] && fit[index + 1] >= fit[*index];
+        let Some(best) = (1..TRIED - 1).filter(is_valley).min_by_key(|index| index.abs_diff(LEADS)) else { return Delay::Unclear };
+        let (before, after) = (fit[best - 1], fit[best + 1]);
         let least = (MOTION_MIN[usize::from(pair.joints[joint].linear)] * MISFIT_SHARE_MIN).powi(2);
-        if fit[0].min(fit[TRIED - 1]) < least.max(fit[best] * CONTRAST_MIN * CONTRAST_MIN) {
+        let highest = |fits: &[f64]| fits.iter().copied().fold(0.0, f64::max);
+        if highest(&fit[..best]).min(highest(&fit[best..])) < least.max(fit[best] * CONTRAST_MIN * CONTRAST_MIN) {
             return Delay::Unclear;
         }
         // The lowest point of the parabola through the best and its neighbours.

@@ -114,7 +114,7 @@ fn robot_report<'a>(
             delay_ms: delay.and_then(|delay| if let Delay::Follows(ms) = delay { Some(ms) } else { None }),
             no_delay: match delay {
                 Some(Delay::Still) => Some("the command moves too little"),
-                Some(Delay::Unclear) => Some("no delay from -100 to 300 ms fits clearly better than others"),
+                Some(Delay::Unclear) => Some("no delay from -100 ms to 1 s fits clearly better than others"),
                 Some(Delay::Follows(_)) | None => None,
             },
         }

@@ -240,11 +240,13 @@ fn delay_of(command: impl Fn(f64) -> f64, lag_ms: f64, hangs: f64) -> Delay {
 #[test]
 fn a_delay_is_found_where_there_is_motion_enough() {
     let wave = |t: f64| 0.4 * (t * 3.0).sin() + 0.2 * (t * 5.3).sin();
-    for (lag_ms, hangs) in [(0.0, 0.0), (63.0, 0.0), (140.0, 0.1), (-40.0, 0.0)] {
+    for (lag_ms, hangs) in [(0.0, 0.0), (63.0, 0.0), (140.0, 0.1), (-40.0, 0.0), (700.0, 0.0)] {
         let Delay::Follows(ms) = delay_of(wave, lag_ms, hangs) else { panic!("{lag_ms} ms: not found") };
         assert!((ms - lag_ms).abs() < 1.0, "{ms} ms, not {lag_ms}");
     }
     assert_eq!(delay_of(|t| 0.004 * (t * 3.0).sin(), 60.0, 0.0), Delay::Still);
-    assert_eq!(delay_of(wave, 700.0, 0.0), Delay::Unclear);
+    assert_eq!(delay_of(wave, 1300.0, 0.0), Delay::Unclear);
+    let Delay::Follows(ms) = delay_of(|t| 0.4 * (t * 10.0).sin(), 60.0, 0.0) else { panic!("what repeats is not found") };
+    assert!((ms - 60.0).abs() < 1.0, "not a period of 628 ms later: {ms} ms");
     assert_eq!(delay_of(|t| 0.5 * t, 60.0, 0.0), Delay::Unclear, "an even motion fits every delay");
 }
