@@ -86,8 +86,11 @@ impl Pair {
     /// Pairs the joints and tips of `robot` (at `index` in the replay) and `ghost`.
     pub(super) fn new(index: usize, robot: &RobotRecord, ghost: RobotRecord, kind: GhostKind) -> Self {
         let joints = joint_pairs(robot, &ghost);
+        // What was not commanded is where it was measured: its distance would be 0 and say nothing.
+        let moved = |link: &usize| joints.iter().any(|joint| is_below(&robot.model, *link, robot.model.joints()[joint.robot].child));
         let tips = tips(robot)
             .into_iter()
+            .filter(|link| kind == GhostKind::Recording || moved(link))
             .filter_map(|link| {
                 let name = robot.model.links()[link].name.clone();
                 Some(TipPair { robot: link, ghost: ghost.model.link_index(&name)?, name })
@@ -197,6 +200,11 @@ fn tips(robot: &RobotRecord) -> Vec<usize> {
 fn carrier(model: &RobotModel, link: usize) -> Option<usize> {
     let chain = std::iter::successors(Some(link), |link| model.links()[*link].parent);
     chain.into_iter().find_map(|link| model.joints().iter().position(|joint| joint.child == link))
+}
+
+/// Whether `link` is `above` or hangs on it.
+fn is_below(model: &RobotModel, link: usize, above: usize) -> bool {
+    std::iter::successors(Some(link), |link| model.links()[*link].parent).any(|link| link == above)
 }
 
 /// Gives each robot its ghost: the one of the same id, else one of the same model. Who has none, and what of a pair

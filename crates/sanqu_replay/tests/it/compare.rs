@@ -297,6 +297,8 @@ fn commands_are_a_ghost_that_is_measured_where_nothing_was_commanded() {
     let Loaded { replay, warnings } = bench.load(&[bench.commanded()], "");
     assert!(warnings.iter().any(|warning| warning.ends_with("measured, but not commanded: waist_joint, l_elbow_joint")), "{warnings:?}");
     assert_eq!(replay.comparison.as_ref().map(|comparison| comparison.kind), Some(GhostKind::Command));
+    let tips: Vec<&str> = replay.comparison.iter().flat_map(|c| &c.pairs[0].tips).map(|tip| tip.name.as_str()).collect();
+    assert_eq!(tips, ["head", "l_lower"], "nothing that moves the right arm was commanded");
     let mut app = stage(replay);
     for row in [0, 333, 950] {
         show(&mut app, row);
