@@ -17,6 +17,8 @@ use crate::track::{Blend, Held};
 
 /// Most robots with a line of their own; the others are counted.
 const LINES_MAX: usize = 4;
+/// Most episodes that are named; the others are counted.
+const EPISODES_MAX: usize = 2;
 /// How long after it happened a mark's text is shown, ns.
 const MARK_SHOWN_NS: i64 = 2_000_000_000;
 
@@ -89,7 +91,10 @@ fn head(playhead: &Playhead, replay: &Replay, lang: Lang) -> String {
         format!("  A–B {:.2}–{:.2} s", at(span.from_ns), at(span.to_ns))
     });
     let (now, length) = (playhead.seconds(), playhead.length_secs());
-    format!("{state} {now:.3} s / {length:.1} s  ×{}  {blend}{repeat}  {}", playhead.speed, episodes.join(" + "))
+    let more = episodes.len().saturating_sub(EPISODES_MAX);
+    let more = if more == 0 { String::new() } else { format!(" +{more} {}", lang.pick("episodes", "条数据")) };
+    let named = episodes.iter().take(EPISODES_MAX).copied().collect::<Vec<_>>().join(" + ");
+    format!("{state} {now:.3} s / {length:.1} s  ×{}  {blend}{repeat}  {named}{more}", playhead.speed)
 }
 
 fn robot_line(record: &RobotRecord, held: Option<Held>, lang: Lang) -> String {

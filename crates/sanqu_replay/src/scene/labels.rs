@@ -1,9 +1,9 @@
 //! Names in the world: texts of the user interface that follow points of the scene.
 
 use bevy::prelude::{
-    BackgroundColor, BorderRadius, Camera, Camera3d, Color, Commands, Component, Entity, GlobalTransform, Justify, Node, PositionType,
-    Query, Res, ResMut, Text, TextColor, TextFont, TextLayout, Transform, UiRect, UiScale, UiTransform, Val, Val2, Vec3, Visibility, With,
-    Without,
+    BackgroundColor, BorderRadius, Camera, Camera3d, Color, Commands, Component, ComputedNode, Entity, GlobalTransform, Justify, Node,
+    PositionType, Query, Rect, Res, ResMut, Text, TextColor, TextFont, TextLayout, Transform, UiRect, UiScale, UiTransform, Val, Val2,
+    Vec3, Visibility, With, Without,
 };
 use bevy::text::{FontSize, LineBreak};
 use nalgebra::Point3;
@@ -24,7 +24,7 @@ const SCENE_LABEL_M: f64 = 2.05;
 /// How far above its highest link a robot's name floats, m.
 const ROBOT_LABEL_M: f64 = 0.34;
 /// Labels farther from the camera than this are hidden, m.
-const FAR_M: f32 = 30.0;
+const FAR_M: f32 = 80.0;
 
 /// A text that follows a point of the scene.
 #[derive(Component, Clone, Copy, Debug)]
@@ -97,10 +97,11 @@ fn head_height_m(record: &RobotRecord) -> f64 {
     highest + ROBOT_LABEL_M
 }
 
-type Labels<'w, 's> = Query<'w, 's, (&'static WorldLabel, &'static mut Node, &'static mut Visibility)>;
+type Labels<'w, 's> = Query<'w, 's, (&'static WorldLabel, &'static ComputedNode, &'static mut Node, &'static mut Visibility)>;
 type View<'w, 's> = Query<'w, 's, (&'static Camera, &'static Transform), With<Camera3d>>;
 
-/// Moves labels to where their points appear.
+/// Moves labels to where their points appear. Of labels that would cover each other the nearest is shown, a robot's name rather
+/// than a scene's.
 pub(super) fn follow(
     view: View<'_, '_>,
     followed: Query<'_, '_, &Transform, Without<Camera3d>>,
@@ -108,19 +109,39 @@ pub(super) fn follow(
     mut labels: Labels<'_, '_>,
 ) {
     let Ok((camera, transform)) = view.single() else { return };
-    for (label, mut node, mut visibility) in &mut labels {
+    let mut seen = Vec::new();
+    for (label, laid_out, mut node, mut visibility) in &mut labels {
         let base = label.follows.and_then(|entity| followed.get(entity).ok()).map_or(Vec3::ZERO, |transform| transform.translation);
         let point = base + label.offset;
-        let near = transform.translation.distance(point) < FAR_M;
+        let away_m = transform.translation.distance(point);
         match camera.world_to_viewport(&GlobalTransform::from(*transform), point) {
-            Ok(at) if near => {
-                *visibility = Visibility::Inherited;
-                node.left = Val::Px(at.x / scale.0);
-                node.top = Val::Px(at.y / scale.0);
+            Ok(at) if away_m < FAR_M => {
+                let at = at / scale.0;
+                (node.left, node.top) = (Val::Px(at.x), Val::Px(at.y));
+                let place = Rect::from_center_size(at, laid_out.size() * laid_out.inverse_scale_factor());
+                seen.push((label.follows.is_none(), away_m, place, visibility));
             }
             _ => *visibility = Visibility::Hidden,
         }
     }
+    seen.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let places: Vec<Rect> = seen.iter().map(|(_, _, place, _)| *place).collect();
+    for ((_, _, _, visibility), free) in seen.iter_mut().zip(uncovered(&places)) {
+        **visibility = if free { Visibility::Inherited } else { Visibility::Hidden };
+    }
+}
+
+/// Which of these places can be taken one after the other without covering one that was taken before.
+fn uncovered(places: &[Rect]) -> Vec<bool> {
+    let mut taken: Vec<Rect> = Vec::new();
+    let take = |place: &Rect| {
+        let free = taken.iter().all(|other| other.intersect(*place).is_empty());
+        if free {
+            taken.push(*place);
+        }
+        free
+    };
+    places.iter().map(take).collect()
 }
 
 /// Keeps texts at the same share of the picture's height.
@@ -130,5 +151,19 @@ pub(super) fn scale_texts(view: View<'_, '_>, mut scale: ResMut<'_, UiScale>) {
         && (wanted - scale.0).abs() > 1e-3
     {
         scale.0 = wanted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_places_that_cover_each_other_the_first_is_taken() {
+        let place = |x: f32| Rect::new(x, 0.0, x + 10.0, 5.0);
+        // The second is covered by the first; the third only by the second, which is not shown.
+        assert_eq!(uncovered(&[place(0.0), place(6.0), place(12.0), place(10.0)]), [true, false, true, false]);
+        // Texts that were not laid out yet cover nothing.
+        assert_eq!(uncovered(&[Rect::new(3.0, 3.0, 3.0, 3.0), place(0.0)]), [true, true]);
     }
 }
