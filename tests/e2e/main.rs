@@ -16,6 +16,7 @@ mod frames;
 mod golden;
 mod keys;
 mod lerobot;
+mod live;
 mod operator;
 mod program;
 mod rosbag;

@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use sanqu_replay::camera::Preset;
 use sanqu_replay::compare::Align;
+use sanqu_replay::live::{HOLD_SECS, LIVE_DELAY_SECS, LIVE_DELAY_SECS_MAX};
 use sanqu_replay::render::{EDGE_RANGE_PX, SHEET_STILLS, SHEET_STILLS_MAX};
 use sanqu_replay::timeline::SPEED_RANGE;
 
@@ -17,7 +18,7 @@ const NUDGE_SECS_MAX: f64 = 86_400.0;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  sanqu-replay --store recordings/demo/store\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --compare --align grasp\n  sanqu-replay last --store recordings/demo/store --compare --json"
+    after_help = "Examples:\n  sanqu-replay --store recordings/demo/store\n  sanqu-replay last --store recordings/demo/store\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --render both.mp4 --seconds 8\n  sanqu-replay recordings/demo/store/episodes/date=2026-11-21/station=a01/01K8… --at 3.5 --camera robot1 --render still.png\n  sanqu-replay last --store recordings/demo/store --contact-sheet --render sheet.png\n  sanqu-replay 01K8 01K9 --store recordings/demo/store --compare --align grasp\n  sanqu-replay last --store recordings/demo/store --compare --json\n  sanqu-replay --live --connect tcp/127.0.0.1:7447\n  sanqu-replay --live --render now.png"
 )]
 pub(crate) struct Args {
     /// Episodes: folders, or with --store the beginnings of ids, or `last`; none opens a list to choose from
@@ -26,7 +27,20 @@ pub(crate) struct Args {
     /// The store that ids are looked up in
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
-    /// Where to begin, seconds after the start [default: the start; the middle for a still]
+    /// Follow the running field instead of an episode; the program sanqu-live subscribes for it
+    #[arg(long, conflicts_with_all = ["episodes", "store", "contact_sheet", "repeat", "measure", "compare", "json"])]
+    pub(crate) live: bool,
+    /// With --live: the router to read from, a zenoh endpoint [default: tcp/127.0.0.1:7447, with --keys tls/127.0.0.1:7447]
+    #[arg(long, value_name = "EP")]
+    pub(crate) connect: Option<String>,
+    /// With --live: talk TLS with these keys of a viewer (`sanqu keys`)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// With --live: how far behind the newest rows the picture is, so that slower streams are in it, too [default: 0.3]
+    #[arg(long, value_name = "S", value_parser = delay)]
+    pub(crate) delay: Option<f64>,
+    /// Where to begin, seconds after the start [default: the start; the middle for a still]; of a still with --live: how long to
+    /// wait once all robots have come [default: 0]
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) at: Option<f64>,
     /// Capture seconds per second
@@ -68,7 +82,7 @@ pub(crate) struct Args {
     /// Size of the picture or window in pixels, as 1280x720
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<UVec2>,
-    /// Length of a film, seconds [default: 10, or to the end of the episode]
+    /// Length of a film, seconds [default: 10, or to the end of the episode]; with --live at most what is held, 60
     #[arg(long, value_name = "N", value_parser = film_seconds, requires = "render")]
     pub(crate) seconds: Option<f64>,
     /// What is shown between two samples: the last one, or the straight way to the next where both are there
@@ -84,7 +98,7 @@ pub(crate) struct Args {
     /// Language of words in the picture [default: in a window as last time, else the locale's]
     #[arg(long, value_name = "en|zh", value_parser = ["en", "zh"])]
     pub(crate) lang: Option<String>,
-    /// The field file [default: the shipped one of the episode's field]
+    /// The field file [default: the shipped one of the episode's field; with --live, where a shipped field's name will do, desk]
     #[arg(long, value_name = "F.toml")]
     pub(crate) field: Option<PathBuf>,
     /// The description of a robot that is not one of ours: its id, or its model's name, and a URDF; may be repeated
@@ -101,12 +115,26 @@ impl Args {
         self.render.is_none() && self.measure.is_none() && !self.json
     }
 
-    /// What clap cannot say: only a window can ask for an episode.
+    /// How far behind the newest rows a live replay is, s.
+    pub(crate) fn delay_secs(&self) -> f64 {
+        self.delay.unwrap_or(LIVE_DELAY_SECS)
+    }
+
+    /// What clap cannot say: only a window can ask for an episode, and what is for a live replay only.
     ///
     /// # Errors
     /// clap's, for the user.
     pub(crate) fn check(self) -> Result<Self, clap::Error> {
-        if self.episodes.is_empty() && !self.is_windowed() {
+        let live_only = self.connect.is_some() || self.keys.is_some() || self.delay.is_some();
+        if live_only && !self.live {
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, "--connect, --keys and --delay are for --live"));
+        }
+        let long = [self.at.unwrap_or(0.0), self.seconds.unwrap_or(0.0)].into_iter().find(|seconds| *seconds > f64::from(HOLD_SECS));
+        if let Some(seconds) = long.filter(|_| self.live) {
+            let what = format!("{seconds} s: with --live the last {HOLD_SECS} s are held");
+            return Err(Self::command().error(ErrorKind::ValueValidation, what));
+        }
+        if self.episodes.is_empty() && !self.live && !self.is_windowed() {
             let what = "name an EPISODE: a folder, or with --store the beginning of an id, or `last`; `sanqu ls STORE` lists them";
             return Err(Self::command().error(ErrorKind::MissingRequiredArgument, what));
         }
@@ -133,6 +161,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 fn nudge(text: &str) -> Result<f64, String> {
     let seconds: Option<f64> = text.parse().ok().filter(|seconds: &f64| seconds.abs() <= NUDGE_SECS_MAX);
     seconds.ok_or_else(|| format!("expected seconds from -{NUDGE_SECS_MAX} to {NUDGE_SECS_MAX}"))
+}
+
+fn delay(text: &str) -> Result<f64, String> {
+    let good = seconds(text).ok().filter(|seconds| *seconds <= LIVE_DELAY_SECS_MAX);
+    good.ok_or_else(|| format!("expected seconds from 0 to {LIVE_DELAY_SECS_MAX}"))
 }
 
 fn span(text: &str) -> Result<(f64, f64), String> {
@@ -211,5 +244,29 @@ mod tests {
         assert_eq!(robot_urdf("g1=Cargo.toml"), Ok(("g1".to_owned(), PathBuf::from("Cargo.toml"))));
         assert!(folder("src").is_ok() && folder("Cargo.toml").is_err());
         assert!(Args::try_parse_from(["sanqu-replay", "last", "--seconds", "3"]).is_err(), "--seconds is for films");
+    }
+
+    #[test]
+    fn live_is_instead_of_an_episode() {
+        let parse = |more: &[&str]| Args::try_parse_from(["sanqu-replay"].iter().chain(more)).and_then(Args::check);
+        let live = parse(&["--live", "--delay", "0.5", "--connect", "tcp/a:1", "--field", "desk"]).unwrap();
+        assert!(live.live && (live.delay_secs() - 0.5).abs() < 1e-9);
+        assert!(
+            (parse(&["--live"]).unwrap().delay_secs() - LIVE_DELAY_SECS).abs() < 1e-9 && parse(&["--live", "--render", "a.png"]).is_ok()
+        );
+        for bad in [
+            &["last", "--live"][..],
+            &["--live", "--store", "s"],
+            &["--live", "--repeat", "1-2"],
+            &["--live", "--compare"],
+            &["--live", "--render", "a.png", "--contact-sheet"],
+            &["--live", "--delay", "31"],
+            &["--live", "--render", "a.mp4", "--seconds", "61"],
+            &["--live", "--at", "61"],
+            &["last", "--connect", "tcp/a:1"],
+            &["last", "--delay", "1"],
+        ] {
+            assert_eq!(parse(bad).unwrap_err().exit_code(), 2, "{bad:?}");
+        }
     }
 }

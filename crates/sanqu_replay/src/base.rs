@@ -1,5 +1,7 @@
 //! The recorded pose of a robot's floating base over time.
 
+mod grow;
+
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use sanqu_store::Series;
 

@@ -108,6 +108,12 @@ pub enum ReplayError {
         /// Where stores were looked for.
         looked_in: Vec<PathBuf>,
     },
+    /// The running field cannot be shown.
+    #[error("live: {reason}")]
+    Live {
+        /// What is missing, and what to try.
+        reason: String,
+    },
     /// No graphics adapter.
     #[error(
         "no Vulkan adapter found; pictures without a graphics card need Mesa's software driver: apt-get install mesa-vulkan-drivers libvulkan1"

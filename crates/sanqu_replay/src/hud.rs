@@ -9,6 +9,7 @@ use bevy::text::FontSize;
 
 use crate::compare::{CompareView, hud_line};
 use crate::lang::Lang;
+use crate::live::{Follow, LiveSource};
 use crate::replay::{Replay, RobotRecord};
 use crate::robots::ReplayRobot;
 use crate::scene::{ReplayFont, ScenePlugin};
@@ -57,12 +58,19 @@ fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>) {
 fn write(
     (playhead, replay, lang): (Res<'_, Playhead>, Res<'_, Replay>, Res<'_, Lang>),
     compare: Option<Res<'_, CompareView>>,
+    (follow, source): (Option<Res<'_, Follow>>, Option<Res<'_, LiveSource>>),
     robots: Query<'_, '_, &ReplayRobot>,
     mut line: Query<'_, '_, (&HudLine, &mut Text)>,
 ) {
     let mut shown: Vec<(usize, Option<Held>)> = robots.iter().map(|robot| (robot.index, robot.held)).collect();
     shown.sort_by_key(|(index, _)| *index);
-    let mut lines = vec![head(&playhead, &replay, *lang)];
+    let mut lines = match (&follow, &source) {
+        (Some(follow), Some(source)) => {
+            shown.retain(|(index, _)| replay.robots[*index].track.rows() > 0);
+            live_head(&playhead, follow, source, *lang)
+        }
+        _ => vec![head(&playhead, &replay, *lang)],
+    };
     lines.extend(shown.iter().take(LINES_MAX).map(|(index, held)| robot_line(&replay.robots[*index], *held, *lang)));
     if let Some(rest) = shown.get(LINES_MAX..).filter(|rest| !rest.is_empty()) {
         let stale = rest.iter().filter(|(_, held)| held.is_some_and(|held| held.is_stale())).count();
@@ -76,6 +84,27 @@ fn write(
             shown.0.clone_from(&text);
         }
     }
+}
+
+/// How far behind the field the picture is, and what is wrong.
+fn live_head(playhead: &Playhead, follow: &Follow, source: &LiveSource, lang: Lang) -> Vec<String> {
+    let behind = follow.behind_secs(playhead.t_ns).unwrap_or(0.0);
+    let delay = lang.pick("delay", "延迟");
+    let mut lines = vec![match (follow.age_secs(), follow.on) {
+        (None, _) => lang.pick("LIVE  waiting for the first robot", "直播  等待第一台机器人").to_owned(),
+        (Some(age), true) => format!("LIVE  {delay} {behind:.2} s  {} {:.0} ms", lang.pick("newest row", "最新数据"), age * 1e3),
+        (Some(_), false) => {
+            let state = if playhead.playing { ">" } else { "||" };
+            let hint = lang.pick("End or F: follow", "End 或 F：跟随");
+            format!("{state} {behind:.1} s {}  ×{}  ({hint})", lang.pick("behind live", "落后于直播"), playhead.speed)
+        }
+    }];
+    if source.field.dropped() > 0 {
+        let what = lang.pick("samples dropped: this viewer is too slow", "样本被丢弃：本查看器过慢");
+        lines.push(format!("{} {what}", source.field.dropped()));
+    }
+    lines.extend(source.ended.as_ref().map(|why| format!("{}: {why}", lang.pick("NOT LIVE", "直播已断"))));
+    lines
 }
 
 fn head(playhead: &Playhead, replay: &Replay, lang: Lang) -> String {

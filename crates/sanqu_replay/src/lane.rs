@@ -1,6 +1,6 @@
 //! One recorded stream as the timeline sees it: when its rows are, and where some are missing.
 
-use crate::track::{Gap, Instants};
+use crate::track::{Gap, Growth, Instants};
 
 /// A stream of a robot of the [`crate::replay::Replay`]. All instants are the timeline's, ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Adds rows at the end.
+    pub fn grow(&mut self, growth: &Growth) {
+        self.lost_rows = self.lost_rows.saturating_add(growth.gap.and_then(|gap| gap.rows).unwrap_or(0));
+        self.gaps.extend(growth.gap);
+        self.instants.grow(&growth.t_ns);
+    }
+
+    /// Forgets so many rows at the beginning.
+    pub fn forget(&mut self, rows: usize) {
+        self.instants.forget(rows);
+        Gap::forget(&mut self.gaps, self.instants.as_slice().first().copied());
+    }
+
     /// Age of the newest row at `t_ns`, ns; none before the first.
     pub fn age_ns(&self, t_ns: i64) -> Option<i64> {
         Some(t_ns - self.instants.as_slice()[self.instants.row_at(t_ns)?])

@@ -21,6 +21,7 @@ pub mod hud;
 pub mod inspector;
 pub mod lane;
 pub mod lang;
+pub mod live;
 pub mod load;
 pub mod mark;
 pub mod measure;

@@ -3,6 +3,7 @@
 mod args;
 mod choose;
 mod figures;
+mod running;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     App::new().add_plugins(LogPlugin { level: Level::WARN, filter: "bevy_render=error,wgpu=error".to_owned(), ..Default::default() });
     let file = if args.is_windowed() { settings(args) } else { SettingsFile::default() };
     let lang = lang(args, &file);
+    if args.live {
+        return running::run(args, lang, file);
+    }
     if args.episodes.is_empty() {
         return choose::choose(args, lang, file);
     }
@@ -75,9 +79,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let joint = args.xray.as_deref().map(|name| find_joint(&replay, name)).transpose()?;
     let view = View { preset: args.camera, panels: !args.plain, lang, xray: Xray { joint, at_once: true } };
-    let interpolate = args.between.as_ref().map_or(file.settings.interpolate, |between| between == "interpolate");
-    let blend = if interpolate { Blend::Interpolate } else { Blend::Hold };
-    let mut playhead = Playhead { speed: args.speed, blend, ..Playhead::new(replay.start_ns, replay.end_ns) };
+    let mut playhead = Playhead { speed: args.speed, blend: blend(args, &file), ..Playhead::new(replay.start_ns, replay.end_ns) };
     if let Some((from, to)) = args.repeat {
         if from >= playhead.length_secs() {
             bail!("--repeat {from}-{to}: the recording is {:.3} s long", playhead.length_secs());
@@ -150,6 +152,12 @@ fn lang(args: &Args, file: &SettingsFile) -> Lang {
     let locale = || ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
     let asked = args.lang.as_deref().map(Lang::of_locale).or(file.settings.lang);
     asked.unwrap_or_else(|| Lang::of_locale(&locale().unwrap_or_default()))
+}
+
+/// What is shown between two samples: what was asked for, else what is remembered.
+fn blend(args: &Args, file: &SettingsFile) -> Blend {
+    let interpolate = args.between.as_ref().map_or(file.settings.interpolate, |between| between == "interpolate");
+    if interpolate { Blend::Interpolate } else { Blend::Hold }
 }
 
 fn choose(job: &RenderJob) -> anyhow::Result<Choice> {

@@ -1,6 +1,8 @@
 //! A robot's recorded joints as a function of time: hold the last sample or go straight to the next, say how old it is,
 //! invent nothing.
 
+mod grow;
+
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use sanqu_robot::{JointKind, RobotModel};
 use sanqu_store::Series;
 
 use crate::windows::{RowSource, RowValues, Unreadable};
+
+pub use grow::Growth;
 
 /// Age from which a held sample no longer counts as the robot's state.
 pub const STALE_AGE_NS: i64 = 100_000_000;

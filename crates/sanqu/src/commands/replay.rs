@@ -1,4 +1,4 @@
-//! `sanqu replay`: starts `sanqu-replay`, telling it which field the episodes are from.
+//! `sanqu replay`: starts `sanqu-replay`, telling it which field the episodes are from, or is to be followed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,11 @@ use crate::assets::Assets;
 use crate::outcome::Outcome;
 use crate::sibling;
 
+/// The field that is followed live when none is named, as `sanqu live` has it.
+const LIVE_FIELD: &str = "desk";
+
 /// Runs the viewer with the arguments as they are, plus `--field` of the shipped field that the episodes belong to, so
-/// that robots stand in their zones. Without such a field the viewer shows an empty floor.
+/// that robots stand in their zones. Without such a field the viewer shows an empty floor. Live, the field is [`LIVE_FIELD`].
 ///
 /// # Errors
 /// When the viewer is absent or cannot be started. What it finds wrong it says itself.
@@ -28,8 +31,9 @@ fn field_file(arguments: &[OsString], assets: Option<&Path>) -> Option<PathBuf> 
     if arguments.iter().filter_map(|argument| argument.to_str()).any(named) {
         return None;
     }
-    let field = field_of(arguments)?;
-    let file = Assets::locate(assets).ok()?.field_file(field.as_str());
+    let live = arguments.iter().any(|argument| argument == "--live");
+    let field = if live { LIVE_FIELD.to_owned() } else { field_of(arguments)?.to_string() };
+    let file = Assets::locate(assets).ok()?.field_file(&field);
     file.is_file().then_some(file)
 }
 

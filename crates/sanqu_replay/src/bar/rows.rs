@@ -22,12 +22,15 @@ pub fn bar_rows(replay: &Replay, focus: usize) -> Vec<BarRow> {
         .filter(|(_, lane)| lane.robot == focus)
         .map(|(index, lane)| BarRow { name: lane.stream.clone(), lanes: vec![index] })
         .collect();
+    // As recordings have them; live, streams come in any order.
+    mine.sort_by(|a, b| a.name.cmp(&b.name));
     if mine.len() > ROWS_MAX {
         let rest = mine.split_off(ROWS_MAX - 1);
         mine.push(BarRow { name: format!("+{}", rest.len()), lanes: rest.into_iter().flat_map(|row| row.lanes).collect() });
     }
     let joints = |lane: &Lane| lane.robot != focus && lane.stream == "joint";
-    let others: Vec<usize> = lanes().filter(|(_, lane)| joints(lane)).map(|(index, _)| index).collect();
+    let mut others: Vec<usize> = lanes().filter(|(_, lane)| joints(lane)).map(|(index, _)| index).collect();
+    others.sort_by_key(|index| replay.lanes[*index].robot);
     if others.len() > OTHERS_MAX {
         mine.push(BarRow { name: format!("{} × joint", others.len()), lanes: others });
     } else {

@@ -3,8 +3,8 @@ use bevy::ecs::system::SystemParam;
 use bevy::image::{Image, ImageSampler};
 use bevy::math::UVec2;
 use bevy::prelude::{
-    BackgroundColor, Camera, Color, Commands, Component, DetectChanges, GlobalZIndex, ImageNode, Justify, Node, PositionType, Query, Res,
-    ResMut, Text, TextColor, TextFont, TextLayout, UiScale, Val, Visibility, With,
+    BackgroundColor, Camera, Color, Commands, Component, DetectChanges, DetectChangesMut, GlobalZIndex, ImageNode, Justify, Local, Node,
+    PositionType, Query, Res, ResMut, Text, TextColor, TextFont, TextLayout, UiScale, Val, Visibility, With,
 };
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::text::{FontSize, LineBreak, LineHeight};
@@ -13,8 +13,9 @@ use bevy::ui::widget::NodeImageMode;
 use super::paint::{PaintSize, paint};
 use super::{BarLayout, BarRow, Focus, Layer, Panels, bar_rows};
 use crate::camera::ReplayCamera;
-use crate::cameras::THUMBNAIL_PX;
+use crate::cameras::{CameraRecord, FrameSource, THUMBNAIL_PX};
 use crate::lang::Lang;
+use crate::live::Follow;
 use crate::replay::Replay;
 use crate::scene::ReplayFont;
 use crate::timeline::{Playhead, seconds};
@@ -73,6 +74,7 @@ pub(crate) struct Given<'w, 's> {
     focus: Res<'w, Focus>,
     panels: Res<'w, Panels>,
     scale: Res<'w, UiScale>,
+    live: Option<Res<'w, Follow>>,
     cameras: Query<'w, 's, &'static Camera, With<ReplayCamera>>,
 }
 
@@ -82,15 +84,18 @@ pub(crate) fn lay_out(
     mut layout: ResMut<'_, BarLayout>,
     mut images: ResMut<'_, Assets<Image>>,
     mut parts: Query<'_, '_, (&Part, &mut Node, Option<&mut ImageNode>, Option<&mut Text>)>,
+    mut painted: Local<'_, (i64, i64)>,
 ) {
     let replay = &*given.replay;
     let Some(size) = given.cameras.iter().find_map(Camera::physical_viewport_size).filter(|_| given.panels.0) else { return };
     let rows = bar_rows(replay, given.focus.0);
     let next = BarLayout::new(size, given.scale.0, rows.len(), thumbnails_px(replay, given.focus.0));
-    if *layout == next && !given.focus.is_changed() {
+    let span = (replay.start_ns, replay.end_ns);
+    if *layout == next && *painted == span && !given.focus.is_changed() {
         return;
     }
-    *layout = next;
+    *painted = span;
+    layout.set_if_neq(next);
     let track = next.track();
     let whole = |px: f32| whole_pixels(px * next.scale);
     let paint_size = PaintSize { width: whole(track.width()), lane: whole(next.lane_px()), marks: whole(next.marks_px()) };
@@ -101,14 +106,20 @@ pub(crate) fn lay_out(
         }
         if let (Part::Tick(tick), Some(mut text)) = (*part, text) {
             let length_secs = seconds(replay.end_ns - replay.start_ns);
-            text.0 = format!("{:.1} s", length_secs * f64::from(tick) / f64::from(TICKS - 1));
+            let share = f64::from(tick) / f64::from(TICKS - 1);
+            text.0 = match given.live {
+                Some(_) if tick == TICKS - 1 => "0 s".to_owned(),
+                Some(_) => format!("−{:.0} s", length_secs * (1.0 - share)),
+                None => format!("{:.1} s", length_secs * share),
+            };
         }
     }
 }
 
-/// Height of the row of small pictures; 0 when the robot in focus has no camera.
+/// Height of the row of small pictures; 0 when the robot in focus has no camera, and where time moves on under them.
 pub(crate) fn thumbnails_px(replay: &Replay, focus: usize) -> f32 {
-    if replay.cameras.iter().any(|camera| camera.robot == focus) { THUMBNAIL_PX } else { 0.0 }
+    let still = |camera: &CameraRecord| camera.robot == focus && !matches!(camera.source, FrameSource::Live(_));
+    if replay.cameras.iter().any(still) { THUMBNAIL_PX } else { 0.0 }
 }
 
 #[expect(

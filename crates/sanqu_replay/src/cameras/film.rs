@@ -1,5 +1,7 @@
 //! Pictures of one camera by row: from the last keyframe on, or one JPEG or PNG.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{BinaryArray, RecordBatch};
 use bevy::math::UVec2;
@@ -16,17 +18,42 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::av1::Av1;
 use super::picture::EDGE_MAX;
-use super::{FrameSource, Picture};
+use super::{FrameSource, LiveEncoding, LiveFilm, Picture};
 
 /// Reads and decodes the pictures of one camera.
 pub(super) enum Film {
     H264(Box<H264>),
     Av1(Box<Av1>),
     Stills(Box<(Episode, StreamEntry)>),
+    Live(Arc<LiveFilm>, Box<Option<H264>>),
+}
+
+/// Where access units are.
+enum Units {
+    File(Box<Mp4Reader>),
+    Live(Arc<LiveFilm>),
+}
+
+impl Units {
+    fn keyframe_before(&self, row: usize) -> Result<usize, String> {
+        match self {
+            Self::File(reader) => {
+                reader.keyframe_before(row).ok_or_else(|| format!("the film has {} frames, none of row {row}", reader.len()))
+            }
+            Self::Live(film) => film.keyframe_before(row).ok_or_else(|| "its keyframe is not held".to_owned()),
+        }
+    }
+
+    fn frame(&mut self, row: usize) -> Result<Vec<u8>, String> {
+        match self {
+            Self::File(reader) => reader.frame(row).map_err(|error| error.to_string()),
+            Self::Live(film) => film.frame(row).map(|bytes| bytes.to_vec()).ok_or_else(|| "it is not held any more".to_owned()),
+        }
+    }
 }
 
 pub(super) struct H264 {
-    reader: Mp4Reader,
+    units: Units,
     decoder: Decoder,
     /// The picture that the decoder expects; none when it must begin at a keyframe.
     next: Option<usize>,
@@ -41,10 +68,11 @@ impl Film {
         match source {
             FrameSource::Film(path) => {
                 let reader = Mp4Reader::open(path).map_err(|error| error.to_string())?;
-                Ok(Self::H264(Box::new(H264 { reader, decoder: decoder()?, next: None })))
+                Ok(Self::H264(Box::new(H264::of(Units::File(Box::new(reader)))?)))
             }
             FrameSource::Av1(stream) => Ok(Self::Av1(Box::new(Av1::open(&stream.0, &stream.1)?))),
             FrameSource::Stills(stream) => Ok(Self::Stills(stream.clone())),
+            FrameSource::Live(film) => Ok(Self::Live(Arc::clone(film), Box::default())),
             FrameSource::Unreadable(reason) => Err(reason.clone()),
         }
     }
@@ -58,6 +86,7 @@ impl Film {
             Self::H264(film) => film.picture(row),
             Self::Av1(film) => film.picture(row),
             Self::Stills(stream) => still(&stream.0, &stream.1, row),
+            Self::Live(film, decoder) => live(film, decoder, row),
         }
     }
 }
@@ -67,10 +96,13 @@ fn decoder() -> Result<Decoder, String> {
 }
 
 impl H264 {
+    fn of(units: Units) -> Result<Self, String> {
+        Ok(Self { units, decoder: decoder()?, next: None })
+    }
+
     /// Goes on where the last picture ended, when that is between the keyframe and the row; else begins at the keyframe.
     fn picture(&mut self, row: usize) -> Result<Picture, String> {
-        let key =
-            self.reader.keyframe_before(row).ok_or_else(|| format!("the film has {} frames, none of row {row}", self.reader.len()))?;
+        let key = self.units.keyframe_before(row)?;
         let begin = match self.next {
             Some(next) if key < next && next <= row => next,
             _ => {
@@ -81,10 +113,10 @@ impl H264 {
         // Until the row is reached, an error leaves the decoder where nobody knows.
         self.next = None;
         for index in begin..row {
-            let unit = self.reader.frame(index).map_err(|error| error.to_string())?;
+            let unit = self.units.frame(index)?;
             self.decoder.decode(&unit).map_err(|error| format!("frame {index}: {error}"))?;
         }
-        let unit = self.reader.frame(row).map_err(|error| error.to_string())?;
+        let unit = self.units.frame(row)?;
         let decoded = self.decoder.decode(&unit).map_err(|error| format!("frame {row}: {error}"))?;
         let decoded = decoded.ok_or_else(|| format!("frame {row}: the decoder gave no picture"))?;
         let (width, height) = decoded.dimensions();
@@ -96,11 +128,28 @@ impl H264 {
     }
 }
 
+/// A picture of a camera that is filming; the decoder is made when it is needed.
+fn live(film: &Arc<LiveFilm>, decoder: &mut Option<H264>, row: usize) -> Result<Picture, String> {
+    let encoding = film.encoding().ok_or("no picture yet")?;
+    if encoding == LiveEncoding::H264 {
+        let decoder = match decoder {
+            Some(decoder) => decoder,
+            None => decoder.insert(H264::of(Units::Live(Arc::clone(film)))?),
+        };
+        return decoder.picture(row);
+    }
+    let bytes = film.frame(row).ok_or("it is not held any more")?;
+    pictured(row, if encoding == LiveEncoding::Png { png(&bytes) } else { jpeg(&bytes) })
+}
+
 fn still(episode: &Episode, stream: &StreamEntry, row: usize) -> Result<Picture, String> {
     let mut batches = episode.read_rows(stream, Some(&[VIDEO_DATA]), row..row + 1).map_err(|error| error.to_string())?;
     let batch = batches.next().ok_or_else(|| format!("no row {row}"))?.map_err(|error| error.to_string())?;
     let bytes = bytes_of(&batch)?.iter().next().flatten().ok_or_else(|| format!("no bytes in row {row}"))?;
-    let decoded = if stream.encoding == ENCODING_PNG { png(bytes) } else { jpeg(bytes) };
+    pictured(row, if stream.encoding == ENCODING_PNG { png(bytes) } else { jpeg(bytes) })
+}
+
+fn pictured(row: usize, decoded: Result<(UVec2, Vec<u8>), String>) -> Result<Picture, String> {
     let (size, rgba) = decoded.map_err(|error| format!("frame {row}: {error}"))?;
     if rgba.len() != size.element_product() as usize * 4 {
         return Err(format!("frame {row}: {} bytes for {}x{} pixels", rgba.len(), size.x, size.y));

@@ -14,13 +14,16 @@ const WIDTH_RANGE_PX: (f32, f32) = (40.0, 232.0);
 /// Height of the line under a picture.
 pub(super) const CAPTION_PX: f32 = 15.0;
 
-/// The cameras that have panels: all when they are few, else those of the robot in focus.
+/// The cameras that have panels, by robot and name: all when they are few, else those of the robot in focus.
 pub fn shown_cameras(replay: &Replay, focus: usize) -> Vec<usize> {
-    let all = 0..replay.cameras.len();
-    if all.len() <= PANELS_MAX {
-        return all.collect();
+    let mut all: Vec<usize> = (0..replay.cameras.len()).collect();
+    let place = |camera: usize| (replay.cameras[camera].robot, replay.lanes.get(replay.cameras[camera].lane).map(|lane| &lane.stream));
+    all.sort_by(|a, b| place(*a).cmp(&place(*b)));
+    if all.len() > PANELS_MAX {
+        all.retain(|camera| replay.cameras[*camera].robot == focus);
+        all.truncate(PANELS_MAX);
     }
-    all.filter(|camera| replay.cameras[*camera].robot == focus).take(PANELS_MAX).collect()
+    all
 }
 
 /// Where the video panels are, in the user interface's pixels: at the right, under the zones' names.

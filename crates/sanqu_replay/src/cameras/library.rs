@@ -32,6 +32,7 @@ struct Shared {
 }
 
 struct Desk {
+    sources: Vec<FrameSource>,
     /// For each camera: the row that is to be shown.
     wanted: Vec<Option<usize>>,
     /// What else would be good to have, after those.
@@ -53,11 +54,24 @@ impl Library {
     /// When the thread cannot be started.
     pub fn open(sources: Vec<FrameSource>) -> std::io::Result<Self> {
         let cache = Cache::new(FRAMES_BYTES_MAX);
-        let desk = Desk { wanted: vec![None; sources.len()], later: VecDeque::new(), cache, closing: false };
+        let wanted = vec![None; sources.len()];
+        let desk = Desk { sources, wanted, later: VecDeque::new(), cache, closing: false };
         let shared = Arc::new(Shared { desk: Mutex::new(desk), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
-        let worker = std::thread::Builder::new().name("video".to_owned()).spawn(move || work(&theirs, &sources))?;
+        let worker = std::thread::Builder::new().name("video".to_owned()).spawn(move || work(&theirs))?;
         Ok(Self { shared, worker: Some(worker) })
+    }
+
+    /// Adds a camera behind the others.
+    pub fn add(&self, source: FrameSource) {
+        let mut desk = self.shared.lock();
+        desk.sources.push(source);
+        desk.wanted.push(None);
+    }
+
+    /// Number of cameras.
+    pub fn cameras(&self) -> usize {
+        self.shared.lock().wanted.len()
     }
 
     /// The picture of a camera's row if it is decoded; else it is decoded next, instead of what was asked for of this camera before.
@@ -119,12 +133,18 @@ impl Drop for Library {
 }
 
 /// The worker: opens films, decodes, puts pictures into the cache.
-fn work(shared: &Shared, sources: &[FrameSource]) {
-    let mut films: Vec<Option<Result<Film, String>>> = sources.iter().map(|_| None).collect();
+fn work(shared: &Shared) {
+    let mut films: Vec<Option<Result<Film, String>>> = Vec::new();
     let mut turn = 0;
     let _closing = Closing(shared);
     while let Some((camera, row)) = next_job(shared, &mut turn) {
-        let film = films[camera].get_or_insert_with(|| Film::open(&sources[camera]));
+        if films.len() <= camera {
+            films.resize_with(camera + 1, || None);
+        }
+        let film = films[camera].get_or_insert_with(|| {
+            let source = shared.lock().sources.get(camera).cloned();
+            source.map_or_else(|| Err("no such camera".to_owned()), |source| Film::open(&source))
+        });
         let shot = match film {
             Ok(film) => film.picture(row),
             Err(reason) => Err(reason.clone()),
@@ -171,6 +191,14 @@ fn next_job(shared: &Shared, turn: &mut usize) -> Option<Place> {
             }
         }
         desk = shared.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Adds the cameras that have come since.
+pub(super) fn add_cameras(library: Option<Res<'_, Library>>, replay: Res<'_, Replay>) {
+    let Some(library) = library else { return };
+    for camera in replay.cameras.get(library.cameras()..).unwrap_or_default() {
+        library.add(camera.source.clone());
     }
 }
 

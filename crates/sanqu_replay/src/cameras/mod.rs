@@ -7,11 +7,13 @@ mod film;
 mod frustum;
 mod layout;
 mod library;
+mod live;
 mod panels;
 mod picture;
 mod thumbnails;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bevy::app::{App, Plugin, PostStartup, Startup, Update};
 use bevy::prelude::{IntoScheduleConfigs, Resource};
@@ -22,6 +24,7 @@ use sanqu_store::Episode;
 pub use frustum::corners;
 pub use layout::{PANELS_MAX, PanelLayout, shown_cameras};
 pub use library::{Library, Shot};
+pub use live::{LiveEncoding, LiveFilm};
 pub use picture::Picture;
 pub use thumbnails::THUMBNAIL_PX;
 
@@ -36,6 +39,8 @@ pub enum FrameSource {
     Av1(Box<(Episode, StreamEntry)>),
     /// JPEG or PNG files in a column of the stream's Parquet file, as its encoding says.
     Stills(Box<(Episode, StreamEntry)>),
+    /// Pictures in memory, of a camera that is filming.
+    Live(Arc<LiveFilm>),
     /// Pictures that this version cannot show, and why.
     Unreadable(String),
 }
@@ -45,7 +50,7 @@ pub enum FrameSource {
 pub struct CameraRecord {
     /// Index of the robot.
     pub robot: usize,
-    /// Index of its stream in [`crate::replay::Replay::lanes`]: row n of the lane is picture n.
+    /// Index of its stream in [`crate::replay::Replay::lanes`]: row n of the lane is picture n, see [`CameraRecord::picture`].
     pub lane: usize,
     /// Where its pictures are.
     pub source: FrameSource,
@@ -53,6 +58,24 @@ pub struct CameraRecord {
     pub mount: Option<Mount>,
     /// Width by height of its pictures, as far as the recording says.
     pub aspect: f32,
+}
+
+impl CameraRecord {
+    /// Number of the picture of a row of its lane: the same, unless rows before it were forgotten.
+    pub fn picture(&self, row: usize) -> usize {
+        match &self.source {
+            FrameSource::Live(film) => film.first().saturating_add(row),
+            _ => row,
+        }
+    }
+
+    /// The row of a picture; none when it was forgotten.
+    pub fn row(&self, picture: usize) -> Option<usize> {
+        match &self.source {
+            FrameSource::Live(film) => picture.checked_sub(film.first()),
+            _ => Some(picture),
+        }
+    }
 }
 
 /// Where a camera sits and what it sees. It looks along its own x, its pictures' up is z.
@@ -82,7 +105,10 @@ impl Plugin for CamerasPlugin {
         app.add_systems(Update, frustum::draw.in_set(ReplaySystems::Follow));
         app.add_systems(
             Update,
-            (panels::lay_out, panels::show, thumbnails::show).chain().after(crate::bar::lay_out).in_set(ReplaySystems::Follow),
+            (library::add_cameras, panels::lay_out, panels::show, thumbnails::show)
+                .chain()
+                .after(crate::bar::lay_out)
+                .in_set(ReplaySystems::Follow),
         );
     }
 }

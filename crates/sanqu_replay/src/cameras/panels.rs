@@ -5,8 +5,8 @@ use bevy::ecs::system::SystemParam;
 use bevy::image::Image;
 use bevy::math::{Rect, UVec2, Vec2};
 use bevy::prelude::{
-    BackgroundColor, Color, Commands, Component, DetectChanges, GlobalZIndex, ImageNode, Node, PositionType, Query, Res, ResMut, Text,
-    TextColor, TextFont, TextLayout, UiRect, Val, Visibility, Without,
+    BackgroundColor, Color, Commands, Component, DetectChanges, GlobalZIndex, ImageNode, Local, Node, PositionType, Query, Res, ResMut,
+    Text, TextColor, TextFont, TextLayout, UiRect, Val, Visibility, Without,
 };
 use bevy::text::{FontSize, LineBreak};
 
@@ -31,7 +31,7 @@ const STALE_TINT: Color = Color::srgb(0.45, 0.45, 0.45);
 /// How far before the instant a frame may lie that is shown while its own is decoded.
 const EARLIER_ROWS_MAX: usize = 30;
 
-/// One panel: the camera in it, and which of its pictures is shown.
+/// One panel: the camera in it, and the number of its picture that is shown.
 #[derive(Component, Default)]
 pub(super) struct Panel {
     slot: usize,
@@ -66,10 +66,13 @@ pub(super) fn lay_out(
     (replay, focus, bar, xray): (Res<'_, Replay>, Res<'_, Focus>, Res<'_, BarLayout>, Res<'_, Xray>),
     mut panels: Query<'_, '_, (&mut Panel, &mut Node, &mut Visibility), Without<Piece>>,
     mut pieces: Query<'_, '_, (&Piece, &mut Node, &mut Visibility), Without<Panel>>,
+    mut laid_out: Local<'_, usize>,
 ) {
-    if bar.picture == Vec2::ZERO || (!bar.is_changed() && !focus.is_changed() && !xray.is_changed()) {
+    let come = *laid_out != replay.cameras.len();
+    if bar.picture == Vec2::ZERO || (!come && !bar.is_changed() && !focus.is_changed() && !xray.is_changed()) {
         return;
     }
+    *laid_out = replay.cameras.len();
     // An x-ray's figures take the place of the video.
     let cameras = if xray.joint.is_some() { Vec::new() } else { shown_cameras(&replay, focus.0) };
     let layout = PanelLayout::new(bar.picture, bar.height(), cameras.len());
@@ -124,27 +127,28 @@ pub(super) fn show(
         let record = &shown.replay.cameras[camera];
         let lane = &shown.replay.lanes[record.lane];
         let row = lane.instants.row_at(shown.playhead.t_ns);
-        let shot = row.and_then(|row| if shown.wait.0 { library.wait(camera, row) } else { library.ask(camera, row) });
+        let number = row.map(|row| record.picture(row));
+        let shot = number.and_then(|number| if shown.wait.0 { library.wait(camera, number) } else { library.ask(camera, number) });
         // Who draws slower than the film runs sees the last frame that is decoded, dimmed, with its number, rather than none.
-        let earlier = row.filter(|_| shot.is_none()).and_then(|row| library.before(camera, row, EARLIER_ROWS_MAX));
-        let frame = shot.as_ref().map(|shot| (row, shot)).or(earlier.as_ref().map(|(row, shot)| (Some(*row), shot)));
-        if let Some((row, shot)) = frame
-            && panel.shown != Some((camera, row))
+        let earlier = number.filter(|_| shot.is_none()).and_then(|number| library.before(camera, number, EARLIER_ROWS_MAX));
+        let frame = shot.as_ref().map(|shot| (number, shot)).or(earlier.as_ref().map(|(number, shot)| (Some(*number), shot)));
+        if let Some((number, shot)) = frame
+            && panel.shown != Some((camera, number))
         {
             node.image = match shot.as_ref() {
                 Ok(picture) => images.add(picture.image()),
                 Err(_) => black(&mut images),
             };
-            panel.shown = Some((camera, row));
+            panel.shown = Some((camera, number));
         }
         if row.is_none() && panel.shown != Some((camera, None)) {
             node.image = black(&mut images);
             panel.shown = Some((camera, None));
         }
-        let state = State::of(lane, shown.playhead.t_ns, row, shot.as_ref());
+        let state = State::of((record, lane), shown.playhead.t_ns, row, shot.as_ref());
         node.color = if matches!(state, State::Live) { Color::WHITE } else { STALE_TINT };
-        let held = panel.shown.filter(|(of, _)| *of == camera).and_then(|(_, row)| row);
-        let text = caption(&shown, record, &state, (row, held));
+        let held = panel.shown.filter(|(of, _)| *of == camera).and_then(|(_, number)| number);
+        let text = caption(&shown, record, &state, (number, held));
         for (piece, mut caption, mut colour) in &mut captions {
             if *piece == Piece::Caption(panel.slot) && caption.0 != text {
                 caption.0.clone_from(&text);
@@ -171,7 +175,7 @@ enum State {
 }
 
 impl State {
-    fn of(lane: &Lane, t_ns: i64, row: Option<usize>, shot: Option<&Shot>) -> Self {
+    fn of((record, lane): (&CameraRecord, &Lane), t_ns: i64, row: Option<usize>, shot: Option<&Shot>) -> Self {
         let Some(row) = row else { return Self::NoneYet };
         match shot.map(|shot| shot.as_ref().as_ref()) {
             Some(Err(reason)) => return Self::Unreadable(reason.clone()),
@@ -179,7 +183,7 @@ impl State {
             Some(Ok(_)) if lane.in_gap(t_ns) => return Self::Gap,
             Some(Ok(picture)) => {
                 let instants = lane.instants.as_slice();
-                let (from, to) = (instants.get(picture.from_row).copied(), instants.get(row).copied());
+                let (from, to) = (record.row(picture.from_row).and_then(|row| instants.get(row)).copied(), instants.get(row).copied());
                 let missing = |gap: &Gap| from.is_some_and(|from| gap.from_ns >= from) && to.is_some_and(|to| gap.to_ns <= to);
                 if lane.gaps.iter().any(missing) {
                     return Self::Broken;
@@ -190,13 +194,13 @@ impl State {
     }
 }
 
-fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, (row, held): (Option<usize>, Option<usize>)) -> String {
+fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, (number, held): (Option<usize>, Option<usize>)) -> String {
     let lane = &shown.replay.lanes[record.lane];
     let lang = *shown.lang;
     let robot = shown.replay.robots.get(record.robot).map_or("", |robot| robot.robot.as_str());
     let name = format!("{robot} {}", lane.stream.strip_prefix("camera/").unwrap_or(&lane.stream));
-    let place = match (row, lane.age_ns(shown.playhead.t_ns)) {
-        (Some(row), Some(age)) => format!("#{row} {:.0} ms", seconds(age) * 1e3),
+    let place = match (number, lane.age_ns(shown.playhead.t_ns)) {
+        (Some(number), Some(age)) => format!("#{number} {:.0} ms", seconds(age) * 1e3),
         _ => String::new(),
     };
     let state = match state {

@@ -1,5 +1,7 @@
 //! The cameras of a robot: where their pictures are and where they sit.
 
+use std::collections::BTreeMap;
+
 use sanqu_model::StreamEntry;
 use sanqu_robot::{CameraMount, RobotModel};
 use sanqu_wire::{ENCODING_AV1, ENCODING_H264, ENCODING_JPEG, ENCODING_PNG};
@@ -20,13 +22,13 @@ pub(super) fn find(source: &Source<'_>, (model, mounts): (&RobotModel, &[CameraM
     cameras
         .filter_map(|(index, lane, name)| {
             let stream = source.episode.stream(&source.entry.robot, &lane.stream)?;
-            let mount = mounts.iter().find(|mount| mount.name == name).and_then(|mount| placed(stream, model, mount));
+            let mount = mounts.iter().find(|mount| mount.name == name).and_then(|mount| placed(&stream.facts, model, mount));
             Some(CameraRecord {
                 robot: lane.robot,
                 lane: first_lane + index,
                 source: pictures(source, stream),
                 mount,
-                aspect: aspect(stream),
+                aspect: aspect(&stream.facts),
             })
         })
         .collect()
@@ -43,16 +45,17 @@ fn pictures(source: &Source<'_>, stream: &StreamEntry) -> FrameSource {
 }
 
 /// The mount of the description, with the field of view that the stream itself says, if it does.
-fn placed(stream: &StreamEntry, model: &RobotModel, mount: &CameraMount) -> Option<Mount> {
-    let said = stream.facts.get("fov_rad").and_then(|text| text.parse().ok());
+pub(crate) fn placed(facts: &BTreeMap<String, String>, model: &RobotModel, mount: &CameraMount) -> Option<Mount> {
+    let said = facts.get("fov_rad").and_then(|text| text.parse().ok());
     let fov_rad: f64 = said.unwrap_or(mount.fov_rad);
     let sensible = fov_rad > 0.0 && fov_rad < std::f64::consts::PI;
     let link = model.link_index(&mount.link).filter(|_| sensible)?;
     Some(Mount { link, link_from_camera: mount.link_from_camera(), fov_rad, assumed: !mount.assumed.is_empty() })
 }
 
-fn aspect(stream: &StreamEntry) -> f32 {
-    let fact = |name: &str| stream.facts.get(name).and_then(|text| text.parse::<f32>().ok());
+/// Width by height of a camera's pictures, as far as its stream says.
+pub(crate) fn aspect(facts: &BTreeMap<String, String>) -> f32 {
+    let fact = |name: &str| facts.get(name).and_then(|text| text.parse::<f32>().ok());
     let aspect = fact("width").zip(fact("height")).map(|(width, height)| width / height);
     aspect.filter(|aspect| (ASPECT_RANGE.0..=ASPECT_RANGE.1).contains(aspect)).unwrap_or(ASPECT)
 }

@@ -5,7 +5,10 @@ use sanqu_model::{FieldConfig, Id};
 use crate::ReplayError;
 
 /// Reads a field file.
-pub(super) fn read(path: &Path) -> Result<FieldConfig, ReplayError> {
+///
+/// # Errors
+/// [`ReplayError::Io`], [`ReplayError::Field`].
+pub fn read(path: &Path) -> Result<FieldConfig, ReplayError> {
     let text = std::fs::read_to_string(path).map_err(|source| ReplayError::Io { path: path.to_path_buf(), source })?;
     FieldConfig::parse(&text).map_err(|source| ReplayError::Field { path: path.to_path_buf(), source })
 }

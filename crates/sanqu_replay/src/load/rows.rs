@@ -49,8 +49,7 @@ pub(super) fn base(
 ) -> Result<Option<BaseTrack>, ReplayError> {
     let (episode, robot): (&Episode, &Id) = (source.episode, &source.entry.robot);
     let Some(stream) = episode.stream(robot, "base").filter(|stream| stream.rows > 0) else { return Ok(None) };
-    let with = |elements: &[&str]| stream.quantities.iter().find(|quantity| quantity.elements == elements);
-    let (Some(position), Some(rotation)) = (with(&BaseTrack::POSITION), with(&BaseTrack::ROTATION)) else {
+    let Some((position, rotation)) = quantities_of_base(&stream.quantities) else {
         warnings.push(format!(
             "{robot}: its base stream has no quantities with elements {:?} and {:?}: the robot is shown at its station",
             BaseTrack::POSITION,
@@ -58,7 +57,7 @@ pub(super) fn base(
         ));
         return Ok(None);
     };
-    let station_from_frame = if in_field(position) { world_from_station.inverse() } else { Isometry3::identity() };
+    let station_from_frame = frame_of_base(position, world_from_station);
     let reader = episode.row_reader(stream, |quantity, _| quantity == position.name || quantity == rotation.name)?;
     let place = |quantity: &Quantity, element: &str| {
         let found = reader.columns().iter().position(|column| column.quantity == quantity.name && column.element == element);
@@ -89,6 +88,13 @@ pub(super) fn unfit(stream: &StreamEntry, reason: String) -> ReplayError {
     ReplayError::Stream { robot: stream.robot.to_string(), stream: stream.stream.to_string(), reason }
 }
 
-fn in_field(quantity: &Quantity) -> bool {
-    FIELD_FRAMES.contains(&quantity.frame.as_str())
+/// A base's position and rotation among the quantities of its stream.
+pub(crate) fn quantities_of_base(quantities: &[Quantity]) -> Option<(&Quantity, &Quantity)> {
+    let with = |elements: &[&str]| quantities.iter().find(|quantity| quantity.elements == elements);
+    with(&BaseTrack::POSITION).zip(with(&BaseTrack::ROTATION))
+}
+
+/// Where the frame that a base's position is expressed in stands, seen from the station.
+pub(crate) fn frame_of_base(position: &Quantity, world_from_station: &Isometry3<f64>) -> Isometry3<f64> {
+    if FIELD_FRAMES.contains(&position.frame.as_str()) { world_from_station.inverse() } else { Isometry3::identity() }
 }

@@ -129,8 +129,9 @@ impl Studio {
     pub(super) fn frame(&self, camera: usize, t_ns: i64) -> Option<(Picture, bool)> {
         let world = self.app.world();
         let replay = world.resource::<Replay>();
-        let lane = &replay.lanes[replay.cameras.get(camera)?.lane];
-        let shot = world.get_resource::<Library>()?.wait(camera, lane.instants.row_at(t_ns)?)?;
+        let record = replay.cameras.get(camera)?;
+        let lane = &replay.lanes[record.lane];
+        let shot = world.get_resource::<Library>()?.wait(camera, record.picture(lane.instants.row_at(t_ns)?))?;
         let live = !lane.in_gap(t_ns) && lane.age_ns(t_ns).is_some_and(|age| age <= lane.stale_age_ns());
         shot.as_ref().as_ref().ok().map(|picture| (picture.clone(), live))
     }

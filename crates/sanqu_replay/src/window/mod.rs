@@ -3,6 +3,7 @@
 mod help;
 mod keys;
 mod mouse;
+mod reframe;
 mod remember;
 
 use std::sync::Arc;
@@ -20,12 +21,14 @@ use bevy::render::RenderPlugin;
 use bevy::render::settings::RenderCreation;
 use bevy::window::{Window, WindowPlugin, WindowResolution};
 
+use self::reframe::{LiveFrame, reframe};
 use crate::ReplayError;
 use crate::bar::{Panels, ScrubPlugin};
 use crate::camera::CameraStart;
 use crate::cameras::WaitForFrames;
 use crate::compare::CompareKeysPlugin;
 use crate::inspector::PickingPlugin;
+use crate::live::{Follow, LivePlugin, LiveSource};
 use crate::render::{Adapter, find_adapter, settings};
 use crate::replay::Replay;
 use crate::scene::Quality;
@@ -79,12 +82,38 @@ pub(crate) fn window_plugins(title: String, size: Option<UVec2>) -> Result<(Plug
 /// # Errors
 /// [`ReplayError::NoDisplay`], [`ReplayError::NoAdapter`]; [`ReplayError::Render`] when the window ended with a failure.
 pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>, file: SettingsFile) -> Result<Ended, ReplayError> {
+    let mut app = stage(replay, playhead, view, size, file)?;
+    let again = PickAgain::default();
+    app.insert_resource(again.clone()).add_systems(Update, pick_again.in_set(ReplaySystems::Input));
+    run(app)?;
+    Ok(if again.0.load(Ordering::Relaxed) { Ended::PickAgain } else { Ended::Closed })
+}
+
+/// As [`show`], of a field that is running. The program that subscribes ends with the window.
+///
+/// # Errors
+/// As [`show`].
+pub fn show_live(
+    replay: Replay,
+    (source, follow): (LiveSource, Follow),
+    playhead: Playhead,
+    view: View,
+    size: Option<UVec2>,
+    file: SettingsFile,
+) -> Result<(), ReplayError> {
+    let mut app = stage(replay, playhead, view, size, file)?;
+    app.insert_resource(LiveFrame::new(view)).add_systems(Update, reframe.in_set(ReplaySystems::Follow));
+    app.insert_resource(source).insert_resource(follow).add_plugins(LivePlugin);
+    run(app)
+}
+
+/// Everything that a window of either kind shows.
+fn stage(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>, file: SettingsFile) -> Result<App, ReplayError> {
     let size = size.or(file.settings.window.map(|place| place.size())).unwrap_or(WINDOW_SIZE);
     let (plugins, adapter) = window_plugins(format!("sanqu replay: {}", replay.field.name), Some(size))?;
     let quality = if adapter.software { Quality::PLAIN } else { Quality::FULL };
-    let again = PickAgain::default();
-    let exit = App::new()
-        .add_plugins(plugins)
+    let mut app = App::new();
+    app.add_plugins(plugins)
         .insert_resource(CameraStart { preset: view.preset, size: size.as_vec2(), target: None, inset: view.inset(&replay, size) })
         .insert_resource(view.focus(&replay))
         .insert_resource(Panels(view.panels))
@@ -95,7 +124,6 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>,
         .insert_resource(view.xray)
         .insert_resource(replay)
         .insert_resource(file)
-        .insert_resource(again.clone())
         .add_plugins((
             ViewerPlugins,
             KeysPlugin,
@@ -105,12 +133,13 @@ pub fn show(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>,
             PickingPlugin,
             CompareKeysPlugin,
             RememberPlugin,
-        ))
-        .add_systems(Update, pick_again.in_set(ReplaySystems::Input))
-        .run();
-    match exit {
-        AppExit::Success if again.0.load(Ordering::Relaxed) => Ok(Ended::PickAgain),
-        AppExit::Success => Ok(Ended::Closed),
+        ));
+    Ok(app)
+}
+
+fn run(mut app: App) -> Result<(), ReplayError> {
+    match app.run() {
+        AppExit::Success => Ok(()),
         AppExit::Error(code) => Err(ReplayError::Render { reason: format!("the window ended with code {code}") }),
     }
 }

@@ -18,7 +18,7 @@ use sanqu_wire::{ENCODING_AV1, ENCODING_JPEG, ENCODING_PNG, FLAG_KEYFRAME, Sampl
 
 use crate::picture::{Shown, adapter};
 
-fn golden() -> Replay {
+pub(crate) fn golden() -> Replay {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let store = Some(repository.join("recordings/golden/v1/store"));
     let options = LoadOptions { episodes: vec!["last".to_owned()], store, assets: vec![repository.join("assets")], ..Default::default() };
@@ -37,7 +37,7 @@ fn number(bright: impl Fn(f32) -> bool) -> Option<u32> {
     is_strip.then(|| (4..36).fold(0, |number, index| (number << 1) | u32::from(cell(index))))
 }
 
-fn number_of(picture: &Picture) -> Option<u32> {
+pub(crate) fn number_of(picture: &Picture) -> Option<u32> {
     number(|x| {
         let column = (x * picture.size.x as f32) as usize;
         picture.rgba[(3 * picture.size.x as usize + column) * 4 + 1] > 128

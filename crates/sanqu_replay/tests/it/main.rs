@@ -13,6 +13,7 @@ mod cameras;
 mod compare;
 mod drives;
 mod golden;
+mod live;
 mod loading;
 mod looks;
 mod picker;
