@@ -121,19 +121,13 @@ impl DelaySearch {
             return Delay::Still;
         }
         let fit = sums.differences.map(variance);
-        let good = fit.iter().copied().fold(f64::INFINITY, f64::min) * AS_GOOD * AS_GOOD;
-        let is_valley = |index: &usize| fit[*index] <= good && fit[index - 1] >= fit[*index] && fit[index + 1] >= fit[*index];
-        let Some(best) = (1..TRIED - 1).filter(is_valley).min_by_key(|index| index.abs_diff(LEADS)) else { return Delay::Unclear };
-        let (before, after) = (fit[best - 1], fit[best + 1]);
         let least = (MOTION_MIN[usize::from(pair.joints[joint].linear)] * MISFIT_SHARE_MIN).powi(2);
+        let Some((best, beside, lowest)) = valley(&fit, least) else { return Delay::Unclear };
         let highest = |fits: &[f64]| fits.iter().copied().fold(0.0, f64::max);
-        if highest(&fit[..best]).min(highest(&fit[best..])) < least.max(fit[best] * CONTRAST_MIN * CONTRAST_MIN) {
+        if highest(&fit[..best]).min(highest(&fit[best..])) < least.max(lowest * CONTRAST_MIN * CONTRAST_MIN) {
             return Delay::Unclear;
         }
-        // The lowest point of the parabola through the best and its neighbours.
-        let bend = before - 2.0 * fit[best] + after;
-        let beside = if bend > 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
-        #[expect(clippy::cast_precision_loss, reason = "fewer than a hundred steps")]
+        #[expect(clippy::cast_precision_loss, reason = "some hundred steps")]
         let steps = best as f64 - LEADS as f64 + beside;
         Delay::Follows(steps * GRID_MS)
     }
@@ -148,4 +142,21 @@ impl DelaySearch {
         known.sort_by(f64::total_cmp);
         known.get(known.len() / 2).map(|ms| (*ms, known.len()))
     }
+}
+
+/// The lowest point of `fit`, or of those that are as low the one of the shortest delay: the index nearest to it, how far it is
+/// beside that, and how low it is. `least` counts as nothing.
+fn valley(fit: &[f64; TRIED], least: f64) -> Option<(usize, f64, f64)> {
+    // Each is the lowest point of the parabola through an index and its neighbours.
+    let valleys = (1..TRIED - 1).filter(|index| fit[index - 1] >= fit[*index] && fit[index + 1] >= fit[*index]).map(|index| {
+        let (slope, bend) = (fit[index - 1] - fit[index + 1], fit[index - 1] - 2.0 * fit[index] + fit[index + 1]);
+        if bend > 0.0 {
+            (index, 0.5 * slope / bend, (fit[index] - slope * slope / (8.0 * bend)).max(0.0))
+        } else {
+            (index, 0.0, fit[index])
+        }
+    });
+    let deepest = valleys.clone().map(|(.., low)| low).fold(f64::INFINITY, f64::min);
+    let as_low = valleys.filter(|(.., low)| *low <= least.max(deepest * AS_GOOD * AS_GOOD));
+    as_low.min_by_key(|(index, ..)| index.abs_diff(LEADS))
 }
