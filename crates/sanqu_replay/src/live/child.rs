@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Inbox;
 use crate::ReplayError;
@@ -13,6 +15,8 @@ use crate::ReplayError;
 pub const PROGRAM: &str = "sanqu-live";
 /// How much of what it says on stderr is kept, bytes: the last of it.
 const SAID_BYTES_MAX: usize = 4096;
+/// How long a program that ends may take to say why.
+const LAST_WORDS_WAIT: Duration = Duration::from_millis(500);
 /// How many of its last lines are shown.
 const SAID_LINES: usize = 3;
 
@@ -45,6 +49,8 @@ pub struct Child {
     process: std::process::Child,
     inbox: Inbox,
     said: Arc<Mutex<VecDeque<u8>>>,
+    /// Disconnected when everything that it says has been heard.
+    heard: Mutex<Receiver<()>>,
 }
 
 impl Child {
@@ -63,18 +69,24 @@ impl Child {
         if let Some(keys) = &options.keys {
             command.arg("--keys").arg(keys);
         }
+        // Its last words are shown in the picture.
+        command.env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(|error| failed("cannot start", error))?;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let said = Arc::new(Mutex::default());
-        let heard = Arc::clone(&said);
-        let listening = std::thread::Builder::new().name("live stderr".to_owned()).spawn(move || listen(stderr, &heard));
+        let (hearing, heard) = sync_channel(1);
+        let ears = Arc::clone(&said);
+        let listening = std::thread::Builder::new().name("live stderr".to_owned()).spawn(move || {
+            listen(stderr, &ears);
+            drop(hearing);
+        });
         let inbox = listening.and_then(|_| match stdout {
             Some(stdout) => Inbox::read(stdout),
             None => Inbox::read(std::io::empty()),
         });
         match inbox {
-            Ok(inbox) => Ok(Self { process, inbox, said }),
+            Ok(inbox) => Ok(Self { process, inbox, said, heard: Mutex::new(heard) }),
             Err(error) => {
                 // Without its reader it would end by itself within a second; it is not left alone for as long.
                 let _ = process.kill().and_then(|()| process.wait());
@@ -91,19 +103,25 @@ impl Child {
     /// Why nothing more will come; none while the program runs and is understood.
     pub fn ended(&mut self) -> Option<String> {
         let how = self.inbox.ended()?;
-        let status = match self.process.try_wait() {
-            Ok(Some(status)) => format!("{PROGRAM} has ended ({status})"),
-            // Its stdout is closed, or what came out of it cannot be read: it is of no use any more.
-            _ => {
-                let _ = self.process.kill().and_then(|()| self.process.wait());
-                format!("{PROGRAM} was ended: {how}")
-            }
+        self.hear_out();
+        // Its stdout is closed, or what came out of it cannot be read: if it still runs, it is of no use any more.
+        let ended = self.process.kill().and_then(|()| self.process.wait());
+        let status = match ended {
+            Ok(status) if status.code().is_some() => format!("{PROGRAM} has ended ({status})"),
+            _ => format!("{PROGRAM} was ended: {how}"),
         };
+        self.hear_out();
         let bytes: Vec<u8> = self.said.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.get(lines.len().saturating_sub(SAID_LINES)..).unwrap_or_default().join(" | ");
         Some(if last.is_empty() { status } else { format!("{status}: {last}") })
+    }
+
+    /// Waits a moment for its last words.
+    fn hear_out(&self) {
+        // Nothing is ever sent: the end of the time and of the thread are both good.
+        let _ = self.heard.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LAST_WORDS_WAIT);
     }
 
     /// The program's process id.
@@ -146,7 +164,7 @@ fn find() -> Result<PathBuf, ReplayError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 
@@ -173,9 +191,13 @@ mod tests {
     #[test]
     fn its_last_words_are_told_and_nothing_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ended = child(folder.path(), "echo one >&2; echo two >&2; echo three >&2; echo cannot connect >&2; exec >&-; exit 7");
+        let mut ended = child(
+            folder.path(),
+            "echo one >&2; echo two >&2; echo three >&2; echo cannot connect >&2; echo colours: $NO_COLOR >&2; exec >&-; exit 7",
+        );
         let why = end(&mut ended);
-        assert!(why.contains("exit status: 7") || why.contains("was ended"), "{why}");
+        assert!(why.contains("exit status: 7"), "{why}");
+        assert!(why.contains("cannot connect | colours: 1") && !why.contains("one"), "the last lines, without colours: {why}");
         let mut garbled = child(folder.path(), "echo this is no pipe; exec sleep 1000");
         let why = end(&mut garbled);
         assert!(why.contains("was ended") && why.contains("no pipe"), "{why}");
