@@ -83,7 +83,7 @@ fn the_pipe_has_the_joints_that_the_recorder_records() {
     sanqu([&["episode", "start", "--task", "inspect-vehicle", "--operator", "op-01"][..], &station].concat()).exits(0);
     let begun = joints.len();
     read_to(&mut joints, begun + 60);
-    sanqu([&["episode", "stop", "--outcome", "success"][..], &station].concat()).exits(0);
+    sanqu([&["episode", "stop", "--outcome", "success", "--wait"][..], &station].concat()).exits(0);
     let ended = joints.len();
     read_to(&mut joints, ended + 10);
     let sealed = sanqu(["info", "last", "--store", store.to_str().unwrap(), "--json"]).exits(0).json();
