@@ -95,14 +95,15 @@ fn dae_with_unit_nested_nodes_colour_and_mirror() {
     assert!((b - a).cross(c - a).z > 0.0, "a mirrored body still faces outward");
 }
 
-/// A binary glTF of one triangle below a node that is moved; `stride` and `count` as the file claims them.
+/// A binary glTF of one triangle on a node that is moved, below one that is turned by 90° about z; `stride` and `count` as the file claims them.
 fn glb(stride: &str, count: u32) -> Vec<u8> {
     let mut data = Vec::new();
     for value in [0.0_f32, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0] {
         data.extend(value.to_le_bytes());
     }
     let mut json = format!(
-        r#"{{"asset":{{"version":"2.0"}},"scene":0,"scenes":[{{"nodes":[0]}}],"nodes":[{{"mesh":0,"translation":[0,0,3]}}],
+        r#"{{"asset":{{"version":"2.0"}},"scene":0,"scenes":[{{"nodes":[0]}}],
+        "nodes":[{{"children":[1],"rotation":[0,0,0.70710678,0.70710678]}},{{"mesh":0,"translation":[5,0,3]}}],
         "meshes":[{{"primitives":[{{"attributes":{{"POSITION":0}},"material":0}}]}}],
         "materials":[{{"pbrMetallicRoughness":{{"baseColorFactor":[1.0,0.0,0.0,0.5]}}}}],
         "accessors":[{{"bufferView":0,"componentType":5126,"count":{count},"type":"VEC3","min":[0,0,0],"max":[1,2,0]}}],
@@ -123,9 +124,12 @@ fn glb(stride: &str, count: u32) -> Vec<u8> {
 }
 
 #[test]
-fn glb_with_node_and_colour() {
+fn glb_with_nested_nodes_and_colour() {
     let surfaces = read_file("a.glb", &glb("", 3)).unwrap();
-    assert_eq!(extent(&surfaces), ([0.0, 0.0, 3.0], [1.0, 2.0, 3.0], 1));
+    let (least, greatest, triangles) = extent(&surfaces);
+    let near = |found: [f32; 3], expect: [f32; 3]| found.iter().zip(expect).all(|(found, expect)| (found - expect).abs() < 1e-5);
+    assert!(near(least, [-2.0, 5.0, 3.0]) && near(greatest, [0.0, 6.0, 3.0]), "first moved, then turned: {least:?} to {greatest:?}");
+    assert_eq!(triangles, 1);
     let [r, g, b, a] = surfaces[0].rgba.unwrap();
     assert!((r - 1.0).abs() < 1e-6 && g == 0.0 && b == 0.0 && a == 0.5, "{:?}", surfaces[0].rgba);
 }
