@@ -181,6 +181,8 @@ mod tests {
     fn elements_are_picked_by_name() {
         let picked = log().pick(&["b".to_owned()]).unwrap();
         assert_eq!((picked.names.len(), picked.value("pos", 0, 3)), (1, Some(7.0)));
+        let turned = log().pick(&["b".to_owned(), "a".to_owned()]).unwrap();
+        assert_eq!([0, 1].map(|element| turned.value("pos", element, 3)), [Some(7.0), Some(6.0)], "in the order asked for");
         assert!(log().pick(&["c".to_owned()]).is_none());
     }
 }
