@@ -113,8 +113,7 @@ impl Child {
         self.hear_out();
         let bytes: Vec<u8> = self.said.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = lines.get(lines.len().saturating_sub(SAID_LINES)..).unwrap_or_default().join(" | ");
+        let last = last_words(&text);
         Some(if last.is_empty() { status } else { format!("{status}: {last}") })
     }
 
@@ -136,6 +135,14 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The last lines for people: what the program says itself; where it says nothing, whatever libraries in it have logged.
+fn last_words(text: &str) -> String {
+    let all = || text.lines().filter(|line| !line.trim().is_empty());
+    let own: Vec<&str> = all().filter(|line| line.starts_with(PROGRAM)).collect();
+    let lines = if own.is_empty() { all().collect() } else { own };
+    lines.get(lines.len().saturating_sub(SAID_LINES)..).unwrap_or_default().join(" | ")
 }
 
 /// Keeps the last of what the program says.
@@ -207,6 +214,13 @@ mod tests {
         assert!(Path::new(&format!("/proc/{id}")).exists());
         drop(running);
         assert!(!Path::new(&format!("/proc/{id}")).exists(), "the program outlives its viewer");
+    }
+
+    #[test]
+    fn what_the_program_says_itself_goes_before_what_is_logged() {
+        assert_eq!(last_words("WARN zenoh: no route\n\nsanqu-live: cannot connect\n"), "sanqu-live: cannot connect");
+        assert_eq!(last_words("a\nb\n\nc\nd\n"), "b | c | d");
+        assert_eq!(last_words(" \n"), "");
     }
 
     #[test]
