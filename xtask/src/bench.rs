@@ -1,4 +1,4 @@
-//! `cargo xtask bench record | drives`: builds a benchmark's program in release, apart from everything else, and becomes it.
+//! `cargo xtask bench record | drives` (`replay` is in `replay_bench.rs`): builds a benchmark's program in release, apart from everything else, and becomes it.
 
 use std::process::Command;
 

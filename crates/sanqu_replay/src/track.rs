@@ -17,6 +17,11 @@ pub use grow::Growth;
 /// Age from which a held sample no longer counts as the robot's state.
 pub const STALE_AGE_NS: i64 = 100_000_000;
 
+/// A joint's name without the suffix that some descriptions give it: the same joint is recorded with or without.
+pub(crate) fn short_name(joint: &str) -> &str {
+    joint.strip_suffix("_joint").unwrap_or(joint)
+}
+
 /// What is shown between two samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Blend {
@@ -168,9 +173,8 @@ impl Track {
     /// As [`Self::new`], with rows from any source: an element's name for each value of a row, and a time (ns, in file order)
     /// for each row.
     pub fn of_rows(model: &RobotModel, names: Vec<String>, rows: RowSource, t_ns: Arc<Vec<i64>>, rest: Vec<f64>, breaks: Breaks) -> Self {
-        let short = |name: &str| name.strip_suffix("_joint").unwrap_or(name).to_owned();
-        let shorts: Vec<String> = names.iter().map(|name| short(name)).collect();
-        let columns = model.joints().iter().map(|joint| shorts.iter().position(|name| *name == short(&joint.name))).collect();
+        let named = |wanted: &str| names.iter().position(|name| short_name(name) == short_name(wanted));
+        let columns = model.joints().iter().map(|joint| named(&joint.name)).collect();
         let endless = model.joints().iter().map(|joint| joint.kind == JointKind::Continuous).collect();
         let instants = Instants::of(&t_ns);
         Self { names, rows, t_ns, instants, columns, endless, rest, breaks }

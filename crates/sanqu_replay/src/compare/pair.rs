@@ -4,7 +4,7 @@ use sanqu_robot::{JointKind, LinkPoses, RobotError, RobotModel};
 
 use crate::ReplayError;
 use crate::replay::{Posture, RobotRecord};
-use crate::track::{Blend, Held};
+use crate::track::{Blend, Held, short_name};
 
 /// Most joints of a finger, and how far it reaches from the joint of its hand at most, m.
 const FINGER_JOINTS_MAX: usize = 3;
@@ -143,11 +143,6 @@ impl Pair {
     }
 }
 
-/// Joints are named with or without the suffix of their description.
-fn short(name: &str) -> &str {
-    name.strip_suffix("_joint").unwrap_or(name)
-}
-
 /// Joints of one name and sort that both sides have recorded.
 fn joint_pairs(robot: &RobotRecord, ghost: &RobotRecord) -> Vec<JointPair> {
     let (robot_lacks, ghost_lacks) = (robot.track.unrecorded(&robot.model), ghost.track.unrecorded(&ghost.model));
@@ -156,7 +151,8 @@ fn joint_pairs(robot: &RobotRecord, ghost: &RobotRecord) -> Vec<JointPair> {
     recorded
         .filter_map(|(index, joint)| {
             let others = ghost.model.joints().iter().enumerate();
-            let mut same = others.filter(|(_, other)| short(&other.name) == short(&joint.name) && linear(other.kind) == linear(joint.kind));
+            let mut same =
+                others.filter(|(_, other)| short_name(&other.name) == short_name(&joint.name) && linear(other.kind) == linear(joint.kind));
             let (found, other) = same.next().filter(|(_, other)| !ghost_lacks.contains(&other.name.as_str()))?;
             let endless = joint.kind == JointKind::Continuous || other.kind == JointKind::Continuous;
             Some(JointPair { name: joint.name.clone(), robot: index, ghost: found, linear: linear(joint.kind), endless })

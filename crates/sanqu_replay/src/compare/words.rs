@@ -7,6 +7,7 @@ use super::{Align, CompareView, Comparison, GhostKind};
 use crate::lang::Lang;
 use crate::replay::RobotRecord;
 use crate::timeline::{Playhead, seconds};
+use crate::track::short_name;
 
 /// Columns of the panel: joint, RMS, max, when, now, delay.
 pub(super) const COLUMNS: usize = 6;
@@ -142,7 +143,7 @@ impl About<'_> {
             let now = known.then(|| written(joint.shown(joint.difference(&sides.robot_q, &sides.ghost_q))));
             let max = difference.max();
             let cells = [
-                short(&joint.name).to_owned(),
+                short_name(&joint.name).to_owned(),
                 difference.rms().map(|rms| written(joint.shown(rms))).unwrap_or(NONE.to_owned()),
                 max.map(|(max, _)| written(joint.shown(max))).unwrap_or(NONE.to_owned()),
                 max.map(|(_, t_ns)| format!("{:.2}", seconds(t_ns - playhead.start_ns))).unwrap_or_default(),
@@ -188,14 +189,10 @@ impl About<'_> {
         });
         let words = self.lang.pick("ghost - robot", "虚影 - 机器人");
         let Some([low, high]) = range.map(|range| range.map(|value| joint.shown(f64::from(value)))) else {
-            return format!("{} {words} {NONE}", short(&joint.name));
+            return format!("{} {words} {NONE}", short_name(&joint.name));
         };
-        format!("{} {words}: {low:.2} … {high:.2} {}", short(&joint.name), joint.unit())
+        format!("{} {words}: {low:.2} … {high:.2} {}", short_name(&joint.name), joint.unit())
     }
-}
-
-fn short(name: &str) -> &str {
-    name.strip_suffix("_joint").unwrap_or(name)
 }
 
 fn delay(delays: &DelaySearch, pair: &Pair, joint: usize, lang: Lang) -> String {

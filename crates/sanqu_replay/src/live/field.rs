@@ -155,8 +155,11 @@ impl LiveField {
     }
 
     fn note(&mut self, text: String) {
-        if self.notes.len() < NOTES_MAX && self.said.len() < NOTES_MAX && self.said.insert(text.clone()) {
+        if self.said.len() < NOTES_MAX && self.said.insert(text.clone()) {
             self.notes.push(text);
+            if self.said.len() == NOTES_MAX {
+                self.notes.push(format!("{NOTES_MAX} different things were said; what else is wrong is not said any more"));
+            }
         }
     }
 
@@ -331,14 +334,14 @@ enum Values {
 impl Values {
     fn of(rows: &Rows<'_>, kind: StreamKind, record: &mut RobotRecord) -> Result<Self, String> {
         let quantities = rows.quantities();
-        let all = |wanted: &Quantity| -> Vec<f64> {
-            let place = quantities.iter().position(|quantity| quantity == wanted).unwrap_or(usize::MAX - 1);
-            widened(wanted.value_type, rows.values(place), rows.rows() * wanted.elements.len())
+        let all = |wanted: &Quantity| {
+            let place = quantities.iter().position(|quantity| quantity == wanted).ok_or("a quantity that the payload does not have")?;
+            Ok::<_, String>(widened(wanted.value_type, rows.values(place), rows.rows() * wanted.elements.len()))
         };
         match kind {
             StreamKind::Joint => {
                 let pos = quantities.iter().find(|quantity| quantity.name == "pos").ok_or("no quantity pos: the joints cannot be shown")?;
-                Ok(Self::Joints { names: pos.elements.clone(), values: all(pos) })
+                Ok(Self::Joints { names: pos.elements.clone(), values: all(pos)? })
             }
             StreamKind::Base => {
                 let (position, rotation) = quantities_of_base(quantities).ok_or_else(|| {
@@ -347,7 +350,7 @@ impl Values {
                 })?;
                 let frame = frame_of_base(position, &record.world_from_station);
                 record.base.get_or_insert_with(|| BaseTrack::growing(frame));
-                Ok(Self::Base { position_m: all(position), rotation: all(rotation) })
+                Ok(Self::Base { position_m: all(position)?, rotation: all(rotation)? })
             }
             _ => Ok(Self::Times),
         }

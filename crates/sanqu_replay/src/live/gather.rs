@@ -121,11 +121,11 @@ fn only_those_who_came(replay: &mut Replay) {
     let kept = |robot: usize| came.get(robot).copied().unwrap_or(false);
     replay.lanes.retain(|lane| kept(lane.robot));
     replay.lanes.iter_mut().for_each(|lane| lane.robot = new_index(lane.robot));
-    replay.cameras.retain(|camera| kept(camera.robot));
-    for camera in &mut replay.cameras {
-        camera.lane = new_lane.get(camera.lane).copied().flatten().unwrap_or(0);
-        camera.robot = new_index(camera.robot);
-    }
+    replay.cameras.retain_mut(|camera| {
+        let lane = new_lane.get(camera.lane).copied().flatten();
+        (camera.lane, camera.robot) = (lane.unwrap_or(camera.lane), new_index(camera.robot));
+        lane.is_some()
+    });
     let mut index = 0..;
     replay.robots.retain(|_| index.next().is_some_and(kept));
 }

@@ -8,7 +8,7 @@ use sanqu_store::Episode;
 use super::lanes;
 use super::rows::{Streams, unfit};
 use crate::ReplayError;
-use crate::track::Instants;
+use crate::track::{Instants, short_name};
 use crate::windows::{RowSource, WindowCache};
 use crate::xray::{Channel, Log, Telemetry};
 
@@ -49,7 +49,7 @@ impl DriveFiles {
     /// The rows of a stream for these elements; none where it lacks one of them or has no positions.
     fn log(&self, entry: &StreamEntry, times: &lanes::Rows, wanted: &[String]) -> Result<Option<Log>, ReplayError> {
         let Some(pos) = entry.quantities.iter().find(|quantity| quantity.name == "pos") else { return Ok(None) };
-        let named = |wanted: &String| pos.elements.iter().find(|element| short(element) == short(wanted)).cloned();
+        let named = |wanted: &String| pos.elements.iter().find(|element| short_name(element) == short_name(wanted)).cloned();
         let Some(names) = wanted.iter().map(named).collect::<Option<Vec<String>>>() else { return Ok(None) };
         let reader = self
             .episode
@@ -68,9 +68,4 @@ impl DriveFiles {
         let channels = QUANTITIES.iter().filter_map(channel).collect();
         Ok(Some(Log::of_channels(names, Instants::of(&times.t_ns), times.breaks.clone(), channels)))
     }
-}
-
-/// Joints are recorded with or without the suffix of their description.
-fn short(name: &str) -> &str {
-    name.strip_suffix("_joint").unwrap_or(name)
 }

@@ -7,7 +7,7 @@ mod shelf;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bevy::app::{App, AppExit, Plugin, Startup, Update};
+use bevy::app::{App, Plugin, Startup, Update};
 use bevy::math::UVec2;
 use bevy::prelude::{IntoScheduleConfigs, Resource};
 
@@ -18,7 +18,7 @@ use crate::ReplayError;
 use crate::lang::Lang;
 use crate::scene::load_font;
 use crate::settings::SettingsFile;
-use crate::window::{RememberPlugin, window_plugins};
+use crate::window::{RememberPlugin, run, window_plugins};
 
 /// What was chosen; none until then.
 #[derive(Resource, Clone, Debug, Default)]
@@ -53,16 +53,13 @@ pub fn pick(entries: Vec<Entry>, lang: Lang, size: Option<UVec2>, settings: Sett
     let picked = Picked::default();
     let title = lang.pick("sanqu: choose an episode", "sanqu：选择采集段").to_owned();
     let (plugins, _) = window_plugins(title, size.or(settings.settings.window.map(|place| place.size())))?;
-    let exit = App::new()
-        .add_plugins(plugins)
+    let mut app = App::new();
+    app.add_plugins(plugins)
         .insert_resource(Board::new(entries))
         .insert_resource(picked.clone())
         .insert_resource(lang)
         .insert_resource(settings)
-        .add_plugins((PickerPlugin, RememberPlugin))
-        .run();
-    match exit {
-        AppExit::Success => Ok(picked.take()),
-        AppExit::Error(code) => Err(ReplayError::Render { reason: format!("the window ended with code {code}") }),
-    }
+        .add_plugins((PickerPlugin, RememberPlugin));
+    run(app)?;
+    Ok(picked.take())
 }

@@ -6,7 +6,7 @@ use bevy::input::ButtonState;
 use bevy::input::keyboard::{Key, KeyboardInput};
 use bevy::input::mouse::{MouseButton, MouseScrollUnit, MouseWheel};
 use bevy::prelude::{
-    AlignItems, BackgroundColor, BorderRadius, Button, Camera2d, Changed, ChildOf, ClearColor, Color, Commands, Component, Display,
+    AlignItems, BackgroundColor, BorderRadius, Button, Camera2d, Changed, ChildOf, ClearColor, Color, Commands, Component, Display, Entity,
     FlexDirection, Interaction, JustifyContent, MessageReader, MessageWriter, Node, Overflow, Query, Res, ResMut, Text, TextColor,
     TextFont, TextLayout, UiRect, Val, With, Without,
 };
@@ -99,9 +99,7 @@ fn lang_heads(lang: Lang) -> [&'static str; COLUMNS] {
     }
 }
 
-type Parent = bevy::prelude::Entity;
-
-fn row(commands: &mut Commands<'_, '_>, page: Parent, fill: impl FnOnce(&mut Commands<'_, '_>, Parent)) -> Parent {
+fn row(commands: &mut Commands<'_, '_>, page: Entity, fill: impl FnOnce(&mut Commands<'_, '_>, Entity)) -> Entity {
     let node = Node {
         height: Val::Px(LINE_PX),
         align_items: AlignItems::Center,
@@ -114,7 +112,7 @@ fn row(commands: &mut Commands<'_, '_>, page: Parent, fill: impl FnOnce(&mut Com
     row
 }
 
-fn cell(commands: &mut Commands<'_, '_>, row: Parent, column: usize, text: impl bevy::prelude::Bundle) {
+fn cell(commands: &mut Commands<'_, '_>, row: Entity, column: usize, text: impl bevy::prelude::Bundle) {
     // Lengths and counts stand to the right of their columns, as numbers do.
     let justify_content = if matches!(column, 1 | 5) { JustifyContent::FlexEnd } else { JustifyContent::FlexStart };
     let node = Node {
@@ -238,7 +236,10 @@ pub(super) fn write(
         if text.0 != wanted {
             text.0 = wanted;
         }
-        colour.0 = if cell.column == 5 { LOST } else { INK };
+        let ink = if cell.column == 5 { LOST } else { INK };
+        if colour.0 != ink {
+            colour.0 = ink;
+        }
     }
 }
 

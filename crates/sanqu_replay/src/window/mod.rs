@@ -137,7 +137,8 @@ fn stage(replay: Replay, playhead: Playhead, view: View, size: Option<UVec2>, fi
     Ok(app)
 }
 
-fn run(mut app: App) -> Result<(), ReplayError> {
+/// Runs until the window is closed.
+pub(crate) fn run(mut app: App) -> Result<(), ReplayError> {
     match app.run() {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => Err(ReplayError::Render { reason: format!("the window ended with code {code}") }),

@@ -4,6 +4,7 @@ use bevy::prelude::Resource;
 
 use crate::ReplayError;
 use crate::replay::Replay;
+use crate::track::short_name;
 
 /// A joint of a robot of the [`Replay`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +45,11 @@ pub fn full_name(replay: &Replay, joint: JointRef) -> String {
 /// # Errors
 /// [`ReplayError::Joint`] with the joints that there are, when none or several have this name.
 pub fn find_joint(replay: &Replay, name: &str) -> Result<JointRef, ReplayError> {
-    let short = |name: &str| name.strip_suffix("_joint").unwrap_or(name).to_owned();
     let known = joints_with_drives(replay);
     let fits = |found: &&JointRef| {
         let full = full_name(replay, **found);
         let joint = full.split_once(':').map_or("", |(_, joint)| joint);
-        short(&full) == short(name) || short(joint) == short(name)
+        short_name(&full) == short_name(name) || short_name(joint) == short_name(name)
     };
     let found: Vec<JointRef> = known.iter().filter(fits).copied().collect();
     let names = |joints: &[JointRef]| joints.iter().map(|joint| full_name(replay, *joint)).collect::<Vec<_>>().join(", ");
