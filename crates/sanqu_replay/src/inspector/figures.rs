@@ -7,7 +7,7 @@ use sanqu_robot::Drive;
 use super::curves::{Power, WINDOW_SECS, power, windup_at};
 use crate::lang::Lang;
 use crate::replay::{Replay, RobotRecord};
-use crate::xray::{DriveMoment, Moment, RotorSource, Shown, full_name};
+use crate::xray::{DriveMoment, Moment, RobotDrives, RotorSource, Shown, full_name};
 
 /// How near a value is to its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -67,10 +67,11 @@ pub fn figures(replay: &Replay, shown: &Shown, moment: &Moment, lang: Lang) -> V
         }
         lines.extend(joint_lines(&source, (element, joint)));
     }
+    let live = shown.of(replay).is_some_and(RobotDrives::is_live);
     let mut any_assumed = false;
     for (index, moment) in moment.drives.iter().enumerate() {
         let Some(described) = drive(index) else { continue };
-        lines.push(heading(&motor_heading(described, moment, lang)));
+        lines.push(heading(&motor_heading(described, moment, live, lang)));
         lines.extend(motor_lines(&source, (index, moment, described)));
         any_assumed |= described.is_assumed("ratio") || described.is_assumed("efficiency") || described.is_assumed("strain_wave");
     }
@@ -85,11 +86,13 @@ fn heading(text: &str) -> Figure {
     Figure { name: text.to_owned(), level: Level::Heading, ..Figure::default() }
 }
 
-fn motor_heading(described: &Drive, drive: &DriveMoment, lang: Lang) -> String {
-    let source = match drive.source {
-        RotorSource::Recorded => lang.pick("recorded", "已记录"),
-        RotorSource::TurnsFromJoint => lang.pick("recorded, turns from joint", "已记录，圈数由关节推算"),
-        RotorSource::Computed => lang.pick("computed from joint", "由关节计算"),
+fn motor_heading(described: &Drive, drive: &DriveMoment, live: bool, lang: Lang) -> String {
+    let source = match (drive.source, live) {
+        (RotorSource::Recorded, false) => lang.pick("recorded", "已记录"),
+        (RotorSource::Recorded, true) => lang.pick("received", "已接收"),
+        (RotorSource::TurnsFromJoint, false) => lang.pick("recorded, turns from joint", "已记录，圈数由关节推算"),
+        (RotorSource::TurnsFromJoint, true) => lang.pick("received, turns from joint", "已接收，圈数由关节推算"),
+        (RotorSource::Computed, _) => lang.pick("computed from joint", "由关节计算"),
     };
     format!("{} {} · {source}", lang.pick("motor", "电机"), described.motor)
 }

@@ -8,16 +8,18 @@ use sanqu_robot::CameraMount;
 use sanqu_wire::pipe::{PipeItem, PipeKind};
 use sanqu_wire::{ENCODING_ARROW, Rows, RowsReader};
 
+use super::drives::{DriveRows, LiveDrives};
 use super::numbering::{Numbering, Place};
 use super::ring::RingLimits;
 use super::widen::widened;
 use crate::base::BaseTrack;
 use crate::cameras::{CameraRecord, FrameSource, LiveEncoding, LiveFilm, Mount};
 use crate::lane::Lane;
-use crate::load::{aspect, frame_of_base, placed, quantities_of_base};
+use crate::load::{MOTOR, aspect, frame_of_base, is_rotor_torque, placed, quantities_of_base};
 use crate::replay::{Replay, RobotRecord};
 use crate::timeline::nanoseconds;
 use crate::track::Track;
+use crate::xray::RobotDrives;
 
 /// The most sentences that are remembered as said, and that wait to be said.
 const NOTES_MAX: usize = 256;
@@ -71,6 +73,9 @@ impl Stream {
             film.forget(rows);
         }
         let Some(record) = replay.robots.get_mut(lane.robot) else { return };
+        if let Some(drives) = live_drives(record) {
+            drives.keep(&lane.stream, lane.instants.as_slice().len());
+        }
         match (kind, &mut record.base) {
             (StreamKind::Joint, _) => record.track.forget(rows),
             (StreamKind::Base, Some(base)) => base.forget(rows),
@@ -169,6 +174,11 @@ impl LiveField {
         let text = String::from_utf8_lossy(&item.payload);
         let facts = text.lines().filter_map(|line| line.split_once('=')).map(|(name, text)| (name.to_owned(), text.to_owned()));
         let (key, facts) = ((*robot, stream.clone()), facts.collect::<BTreeMap<_, _>>());
+        if stream.as_str() == MOTOR
+            && let Some(drives) = replay.robots.get_mut(*robot).and_then(live_drives)
+        {
+            drives.rotor_torque = is_rotor_torque(&facts);
+        }
         if let Some(known) = self.streams.get(&key) {
             if let Some(lane) = replay.lanes.get_mut(known.lane) {
                 lane.period_ns = period_ns(&facts);
@@ -252,19 +262,22 @@ impl Stream {
         let robot = replay.lanes.get(self.lane).map_or(0, |lane| lane.robot);
         let Some(record) = replay.robots.get_mut(robot) else { return Ok(None) };
         let values = Values::of(&rows, kind, record)?;
+        let inside = item.stream.as_ref().is_some_and(|stream| LiveDrives::reads(stream.as_str()));
+        let inside = live_drives(record).filter(|_| inside).map(|_| DriveRows::of(&rows));
         if let Values::Joints { names, .. } = &values
             && record.track.names() != names.as_slice()
         {
             let anew = record.track.rows() > 0;
             record.track = Track::growing(&record.model, names.clone(), record.track.rest().to_vec());
-            notes.extend(crate::load::said_of_joints(&record.robot, &record.model, &record.track));
+            notes.extend(crate::load::said_of_joints(&record.robot, &record.model, &record.track, "sent"));
             if anew {
                 notes.push(format!("{}: its joints have changed: what was held is forgotten", record.robot));
                 self.forget(kind, usize::MAX, replay);
             }
         }
         let t_ns: Vec<i64> = rows.t_ns().map(|t| t.saturating_add(item.shift_ns)).collect();
-        self.row_bytes = ROW_BYTES + values.per_row(t_ns.len()) * size_of::<f64>();
+        let inside_values = inside.as_ref().map_or(0, DriveRows::len) / t_ns.len().max(1);
+        self.row_bytes = ROW_BYTES + (values.per_row(t_ns.len()) + inside_values) * size_of::<f64>();
         let newest_ns = t_ns.iter().max().copied();
         let growth = match self.numbering.place(item, t_ns) {
             Place::Repeated => return Ok(None),
@@ -284,8 +297,14 @@ impl Stream {
             (Values::Base { position_m, rotation, .. }, Some(base)) => base.grow(&growth, position_m, rotation),
             _ => true,
         };
-        if fits {
-            lane.grow(&growth);
+        if !fits {
+            return Ok(newest_ns);
+        }
+        lane.grow(&growth);
+        if let Some((inside, drives)) = inside.zip(live_drives(record))
+            && !drives.grow(&lane.stream, &inside, &growth)
+        {
+            notes.push(format!("{}: its quantities have changed: the x-ray has forgotten the rows before", place_of(item)));
         }
         Ok(newest_ns)
     }
@@ -315,6 +334,10 @@ impl Stream {
         }
         Ok(growth.t_ns.first().copied())
     }
+}
+
+fn live_drives(record: &mut RobotRecord) -> Option<&mut LiveDrives> {
+    record.drives.as_mut().and_then(RobotDrives::live_mut)
 }
 
 /// What a payload says of a robot's state.

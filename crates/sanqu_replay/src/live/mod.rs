@@ -10,6 +10,7 @@
 //! live replay is a replay: the same tracks, gaps, lanes and panels, whose rows are in memory and bounded.
 
 mod child;
+mod drives;
 mod field;
 mod follow;
 mod gather;
@@ -21,6 +22,7 @@ mod stage;
 mod widen;
 
 pub use child::{Child, ChildOptions, PROGRAM};
+pub(crate) use drives::LiveDrives;
 pub use field::LiveField;
 pub use follow::{Follow, LIVE_DELAY_SECS, LIVE_DELAY_SECS_MAX};
 pub use gather::{Gather, Gathered, gather};

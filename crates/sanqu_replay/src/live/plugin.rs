@@ -12,6 +12,7 @@ use super::{Child, Follow, Inbox, LiveField};
 use crate::replay::Replay;
 use crate::robots::{ReplayRobot, RobotLink};
 use crate::timeline::{Playhead, ReplaySystems};
+use crate::xray::Subject;
 
 /// Where the field comes from, and what is known of it.
 #[derive(Resource, Debug)]
@@ -74,8 +75,15 @@ impl Plugin for LivePlugin {
     }
 }
 
-fn take_in(mut source: ResMut<'_, LiveSource>, mut replay: ResMut<'_, Replay>) {
+/// Takes what came; the joint that is looked into gets its new rows at once.
+fn take_in(mut source: ResMut<'_, LiveSource>, mut replay: ResMut<'_, Replay>, mut subject: Option<ResMut<'_, Subject>>) {
+    if let Some(subject) = &mut subject {
+        subject.let_go();
+    }
     source.take(&mut replay);
+    if let Some(subject) = &mut subject {
+        subject.look_again(&replay);
+    }
 }
 
 /// Hears keys and mouse: whoever moves the playhead wants to look; `End` and `F` follow again.

@@ -9,7 +9,7 @@ use crate::load::{Description, KnownLooks, LoadOptions, Wanted, find_shipped};
 use crate::replay::{Replay, RobotRecord};
 use crate::scene::layout::world_from_station;
 use crate::track::Track;
-use crate::xray::{RobotDrives, Telemetry};
+use crate::xray::RobotDrives;
 
 /// A field that is ready to be filled.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ fn record(config: &FieldConfig, robot: &RobotConfig, description: Description) -
         station: station.id.clone(),
         episode: format!("LIVE {}", config.field),
         track: Track::growing(&model, Vec::new(), stand),
-        drives: drives.map(|(table, train)| RobotDrives::with_telemetry(table, train, Telemetry::default())),
+        drives: drives.map(|(table, train)| RobotDrives::of_live(table, train)),
         model,
         looks,
         base: None,

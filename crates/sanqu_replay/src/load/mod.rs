@@ -20,7 +20,7 @@ use sanqu_store::{Episode, Store};
 pub(crate) use self::cameras::{aspect, placed};
 pub(crate) use self::command::{CommandTrack, command_track};
 pub(crate) use self::describe::{Description, KnownLooks, Wanted, find_shipped};
-pub(crate) use self::drives::DriveFiles;
+pub(crate) use self::drives::{DriveFiles, JOINT, MOTOR, QUANTITIES, channels, is_rotor_torque, names_in};
 pub use self::field::read as read_field;
 use self::rows::Streams;
 pub(crate) use self::rows::{frame_of_base, quantities_of_base};
@@ -200,7 +200,7 @@ fn robot(
     let description = describe::find(source, known, warnings)?;
     let times = rows::streams(source)?;
     let track = rows::joints(source, stream, &times, (&description.model, description.stand))?;
-    warnings.extend(said_of_joints(&entry.robot, &description.model, &track));
+    warnings.extend(said_of_joints(&entry.robot, &description.model, &track, "recorded"));
     let name = field.robot(&entry.robot).map_or_else(|| entry.robot.to_string(), |robot| robot.name.clone());
     let drives = DriveFiles::new(source.episode.clone(), entry.robot.clone(), Arc::clone(source.cache), &times);
     let base = rows::base(source, &times, &world_from_station, warnings)?;
@@ -221,16 +221,16 @@ fn robot(
     Ok(Some((record, description.cameras, times)))
 }
 
-/// What of a robot's joints is not recorded, and what is recorded that is no joint.
-pub(crate) fn said_of_joints(robot: &Id, model: &sanqu_robot::RobotModel, track: &Track) -> Vec<String> {
+/// What of a robot's joints did not come, and what came that is no joint; `came` says how ("recorded", "sent").
+pub(crate) fn said_of_joints(robot: &Id, model: &sanqu_robot::RobotModel, track: &Track, came: &str) -> Vec<String> {
     let mut said = Vec::new();
     let unrecorded = track.unrecorded(model);
     if !unrecorded.is_empty() {
-        said.push(format!("{robot}: not recorded, shown in the stand pose: {}", unrecorded.join(", ")));
+        said.push(format!("{robot}: not {came}, shown in the stand pose: {}", unrecorded.join(", ")));
     }
     let unknown = track.unknown();
     if !unknown.is_empty() {
-        said.push(format!("{robot}: recorded, but no joint of the description: {}", unknown.join(", ")));
+        said.push(format!("{robot}: {came}, but no joint of the description: {}", unknown.join(", ")));
     }
     said
 }

@@ -14,6 +14,7 @@ use super::part::{Callout, PartName, XrayPart};
 use super::pick::{JointRef, full_name};
 use super::solid::{at, steps};
 use super::subject::{Shown, Subject};
+use super::telemetry::RobotDrives;
 use crate::camera::ReplayCamera;
 use crate::frame::narrow;
 use crate::lang::Lang;
@@ -189,6 +190,7 @@ pub fn notes(replay: &Replay, subject: &Subject, moment: &Moment, (speed, frame_
         let name = subject.joint.map(|joint| full_name(replay, joint)).unwrap_or_default();
         return vec![format!("{name}: {}", subject.problem.clone().unwrap_or_default())];
     };
+    let live = shown.of(replay).is_some_and(RobotDrives::is_live);
     let mut notes = Vec::new();
     let mut note = |en: &str, zh: &str| notes.push(format!("· {}", lang.pick(en, zh)));
     if moment.joint_stale {
@@ -197,10 +199,18 @@ pub fn notes(replay: &Replay, subject: &Subject, moment: &Moment, (speed, frame_
         note("gap: no motor rows here; grey is the last known state", "缺口：此处没有电机数据；灰色为最后已知状态");
     }
     if moment.drives.iter().any(|drive| drive.source == RotorSource::Computed && !drive.motor_stale) {
-        note("the motor was not recorded: its angle is computed from the joint", "电机未记录：转角由关节计算");
+        let (en, zh) = match live {
+            true => ("the motor is not sent: its angle is computed from the joint", "电机数据未发送：转角由关节计算"),
+            false => ("the motor was not recorded: its angle is computed from the joint", "电机未记录：转角由关节计算"),
+        };
+        note(en, zh);
     }
     if moment.drives.iter().any(|drive| drive.source == RotorSource::TurnsFromJoint) {
-        note("the motor was recorded within one turn: whole turns are rebuilt from the joint", "电机只记录单圈：圈数由关节推算");
+        let (en, zh) = match live {
+            true => ("the motor is sent within one turn: whole turns are rebuilt from the joint", "电机只发送单圈：圈数由关节推算"),
+            false => ("the motor was recorded within one turn: whole turns are rebuilt from the joint", "电机只记录单圈：圈数由关节推算"),
+        };
+        note(en, zh);
     }
     if let Some(problem) = &moment.problem {
         note(&format!("cannot be drawn here: {problem}"), &format!("此处不能画：{problem}"));

@@ -4,8 +4,8 @@
 //! drawing state of `sanqu_robot` has them at the playhead. [`XrayLookPlugin`] gives the parts meshes and paints, makes the
 //! robot's body translucent, names the parts, and takes the camera there.
 //!
-//! Angles are the recorded motor's and the recorded joint's. A motor that was not recorded is computed from the joint, and
-//! said to be. Where rows are missing the drive is grey.
+//! Angles are the recorded motor's and the recorded joint's, or those that a running robot sends. A motor of which there are
+//! no rows is computed from the joint, and said to be. Where rows are missing the drive is grey.
 
 mod bars;
 mod callout;

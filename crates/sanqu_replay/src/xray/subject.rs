@@ -51,6 +51,25 @@ impl Shown {
     }
 }
 
+impl Subject {
+    /// Lets go of rows that are about to grow, so that they need not be copied for it.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            shown.telemetry = Telemetry::default();
+        }
+    }
+
+    /// Takes the rows that its drives have by now.
+    pub(crate) fn look_again(&mut self, replay: &Replay) {
+        let Some(shown) = &mut self.shown else { return };
+        let Some(drives) = replay.robots.get(shown.joint.robot).and_then(|record| record.drives.as_ref()) else { return };
+        match drives.telemetry(&shown.drives) {
+            Ok(telemetry) => shown.telemetry = telemetry,
+            Err(error) => self.problem = Some(error.to_string()),
+        }
+    }
+}
+
 /// Exchanges the subject when another joint was picked.
 pub(super) fn exchange(
     mut commands: Commands<'_, '_>,

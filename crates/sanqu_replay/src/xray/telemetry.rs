@@ -4,6 +4,7 @@ use sanqu_robot::{DriveTable, Drivetrain, RobotModel};
 
 use super::log::Log;
 use crate::ReplayError;
+use crate::live::LiveDrives;
 use crate::load::DriveFiles;
 
 /// Motors and joints of one drive over time.
@@ -31,6 +32,8 @@ pub struct RobotDrives {
 enum Recorded {
     /// Read where a joint is picked, and only what concerns it.
     Files(Box<DriveFiles>),
+    /// Still coming.
+    Live(Box<LiveDrives>),
     Memory(Box<Telemetry>),
 }
 
@@ -38,6 +41,24 @@ impl RobotDrives {
     /// Drives whose telemetry is read from an episode's files when it is needed.
     pub(crate) fn of_files(table: DriveTable, train: Drivetrain, files: DriveFiles) -> Self {
         Self { table, train, recorded: Recorded::Files(Box::new(files)) }
+    }
+
+    /// Drives of a robot that is running: nothing is known of them yet.
+    pub(crate) fn of_live(table: DriveTable, train: Drivetrain) -> Self {
+        Self { table, train, recorded: Recorded::Live(Box::default()) }
+    }
+
+    /// Where rows of a running robot go; none for a recorded one.
+    pub(crate) fn live_mut(&mut self) -> Option<&mut LiveDrives> {
+        match &mut self.recorded {
+            Recorded::Live(live) => Some(live),
+            Recorded::Files(_) | Recorded::Memory(_) => None,
+        }
+    }
+
+    /// Whether rows are those that a running robot sends, not recorded ones.
+    pub fn is_live(&self) -> bool {
+        matches!(self.recorded, Recorded::Live(_))
     }
 
     /// Drives whose telemetry is at hand, for all motors and joints.
@@ -59,6 +80,7 @@ impl RobotDrives {
                 joint: all.joint.as_ref().and_then(|log| log.pick(&joints)),
                 rotor_torque: all.rotor_torque,
             }),
+            Recorded::Live(live) => Ok(live.telemetry(&motors, &joints)),
             Recorded::Files(files) => files.telemetry(&motors, &joints),
         }
     }

@@ -237,7 +237,7 @@ fn robots_appear_when_they_come_and_strangers_are_named_once() {
     assert_eq!(live.robots(), [(true, false), (false, true)]);
     let strangers: Vec<&String> = notes.iter().filter(|note| note.contains("stranger")).collect();
     assert!(strangers.len() == 1 && strangers[0].contains("not shown"), "{notes:?}");
-    assert!(notes.iter().any(|note| note.contains("tin-01") && note.contains("not recorded") && note.contains("r_elbow")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("tin-01") && note.contains("not sent") && note.contains("r_elbow")), "{notes:?}");
     for number in 10..20 {
         live.frame(number, &BOTH);
     }

@@ -14,6 +14,7 @@ mod compare;
 mod drives;
 mod golden;
 mod live;
+mod live_xray;
 mod loading;
 mod looks;
 mod picker;
