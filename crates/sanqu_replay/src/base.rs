@@ -6,7 +6,7 @@ use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use sanqu_store::Series;
 
 use crate::track::{Blend, Breaks, Gap, Instants, STALE_AGE_NS};
-use crate::windows::{RowSource, Unreadable};
+use crate::windows::{Reading, RowSource, Unreadable};
 
 /// A quaternion shorter than this is no rotation.
 const QUATERNION_NORM_MIN: f64 = 1e-6;
@@ -43,6 +43,11 @@ impl BaseTrack {
     /// * `columns`: where in a row x, y, z (metres) and the quaternion's x, y, z, w are.
     pub fn of_rows(rows: RowSource, columns: [usize; 7], instants: Instants, breaks: Breaks, station_from_frame: Isometry3<f64>) -> Self {
         Self { rows, columns, instants, breaks, station_from_frame }
+    }
+
+    /// Adds the readings that [`Self::pose_at`] would wait for, with the same `t_ns` and `blend`.
+    pub fn announce(&self, t_ns: i64, blend: Blend, readings: &mut Vec<Reading>) {
+        self.instants.announce(&self.rows, (t_ns, blend), &self.breaks, readings);
     }
 
     /// `station_from_base` at `t_ns`; none before the first row and for rows that are no pose or cannot be read.

@@ -86,6 +86,7 @@ pub fn measure(options: &LoadOptions, robots: Option<usize>) -> Result<Figures, 
 /// Shows an instant: every robot's posture, with forward kinematics of all links.
 fn show(replay: &Replay, t_ns: i64) {
     let mut posture = Posture::default();
+    replay.read_for(t_ns, Blend::Interpolate);
     for record in &replay.robots {
         // Loading has checked that rows fit the model: this cannot fail for a good description.
         let _ = record.posture_between(t_ns, Blend::Interpolate, &mut posture);

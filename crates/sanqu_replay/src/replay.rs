@@ -15,7 +15,7 @@ use crate::ground::lowest_point_m;
 use crate::lane::Lane;
 use crate::mark::Mark;
 use crate::track::{Blend, Held, Track};
-use crate::windows::Unreadable;
+use crate::windows::{Unreadable, read_all};
 use crate::xray::RobotDrives;
 
 /// One or more episodes, ready to be shown.
@@ -43,6 +43,20 @@ impl Replay {
     /// Robots and their time span, without streams, marks, cameras and comparison.
     pub fn new(field: FieldConfig, robots: Vec<RobotRecord>, start_ns: i64, end_ns: i64) -> Self {
         Self { field, robots, start_ns, end_ns, lanes: Vec::new(), marks: Vec::new(), cameras: Vec::new(), comparison: None }
+    }
+
+    /// Reads what [`RobotRecord::posture_between`] would read for all robots at an instant, at the same time: robot after robot, a jump
+    /// of a whole field would take many times as long. Postures are the same without.
+    pub fn read_for(&self, t_ns: i64, blend: Blend) {
+        let mut readings = Vec::new();
+        for record in &self.robots {
+            let t_ns = t_ns.saturating_add(record.shift_ns);
+            record.track.announce(t_ns, blend, &mut readings);
+            if let Some(base) = &record.base {
+                base.announce(t_ns, blend, &mut readings);
+            }
+        }
+        read_all(&readings);
     }
 }
 

@@ -69,6 +69,9 @@ fn apply_posture(
     mut robots: Query<'_, '_, (&mut ReplayRobot, &mut Stale)>,
     mut links: Links<'_, '_>,
 ) {
+    if playhead.is_changed() {
+        replay.read_for(playhead.t_ns, playhead.blend);
+    }
     for (mut robot, mut stale) in &mut robots {
         if !playhead.is_changed() && robot.held.is_some() {
             continue;

@@ -10,7 +10,7 @@ use sanqu_model::LossCause;
 use sanqu_robot::{JointKind, RobotModel};
 use sanqu_store::Series;
 
-use crate::windows::{RowSource, RowValues, Unreadable};
+use crate::windows::{Reading, RowSource, RowValues, Unreadable};
 
 pub use grow::Growth;
 
@@ -133,6 +133,16 @@ impl Instants {
         let allowed = blend == Blend::Interpolate && !Gap::holds(&breaks.gaps, t_ns) && !breaks.restarts.contains(&(row + 1));
         self.share(row, t_ns).filter(|_| allowed)
     }
+
+    /// Adds the readings that the rows of an instant need: the one held, and the one behind it where there is a way.
+    pub(crate) fn announce(&self, rows: &RowSource, (t_ns, blend): (i64, Blend), breaks: &Breaks, readings: &mut Vec<Reading>) {
+        let Some(row) = self.row_at(t_ns) else { return };
+        let here = rows.announce(row);
+        let next = self.way(row, t_ns, blend, breaks).and_then(|_| rows.announce_peek(row + 1));
+        // Both lie in one window as a rule.
+        readings.extend(next.filter(|next| here.as_ref() != Some(next)));
+        readings.extend(here);
+    }
 }
 
 /// Where a stream is broken.
@@ -220,6 +230,11 @@ impl Track {
     /// Why the row that was last shown could not be read; none when it could.
     pub fn problem(&self) -> Option<Unreadable> {
         self.rows.problem()
+    }
+
+    /// Adds the readings that [`Self::joints_at`] would wait for, with the same `t_ns` and `blend`.
+    pub fn announce(&self, t_ns: i64, blend: Blend, readings: &mut Vec<Reading>) {
+        self.instants.announce(&self.rows, (t_ns, blend), &self.breaks, readings);
     }
 
     /// Writes the joint positions at `t_ns` into `q` (resized to the model's joints; rad or m) and says how far they

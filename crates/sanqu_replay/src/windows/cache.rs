@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::{ReadRows, RowValues, Unreadable, ahead};
+use super::{ReadRows, Reading, RowValues, Unreadable, ahead};
 
 /// Most bytes of values that a replay holds. 31 robots of 50 joints at 500 Hz show 31 MB and have as much read ahead. More is held
 /// only where the windows of one instant are more, each of them at most [`WINDOW_VALUES_MAX`] values.
@@ -17,7 +17,7 @@ const WINDOW_VALUES_MAX: usize = 256 << 10;
 type SourceId = u64;
 /// A source and the number of one of its windows.
 pub(super) type Place = (SourceId, usize);
-type Read = Result<Arc<Vec<f64>>, Unreadable>;
+pub(super) type Read = Result<Arc<Vec<f64>>, Unreadable>;
 
 /// The windows that are held, and who reads them ahead.
 #[derive(Debug)]
@@ -195,19 +195,35 @@ impl Windows {
     }
 
     fn window(&self, row: usize, window: usize, shown: bool) -> Read {
+        let mut desk = self.desk(row, shown);
+        if let Some(read) = desk.take(&(self.source, window)) {
+            return read;
+        }
+        drop(desk);
+        let read = self.file.read(window);
+        self.cache.shared.put((self.source, window), read.clone());
+        read
+    }
+
+    /// The reading that a row needs which is not held.
+    pub(super) fn missing(&self, row: usize, shown: bool) -> Option<Reading> {
+        if row >= self.rows() {
+            return None;
+        }
+        let place = (self.source, self.file.window_of(row));
+        let held = self.desk(row, shown).held.contains_key(&place);
+        (!held).then(|| Reading::new(Arc::clone(&self.cache.shared), place, Arc::clone(&self.file)))
+    }
+
+    /// The desk, which knows from now on that this row is shown, if it is.
+    fn desk(&self, row: usize, shown: bool) -> MutexGuard<'_, Desk> {
         let mut desk = self.cache.shared.lock();
         // Only where that fits for every source, whatever is shown: else robots would push out each other's next windows.
         let ahead = desk.needed <= self.cache.shared.bytes_max;
         if shown && desk.show(self.source, row, ahead) {
             self.cache.shared.changed.notify_all();
         }
-        if let Some(read) = desk.take(&(self.source, window)) {
-            return read;
-        }
-        drop(desk);
-        let read = self.file.read(window);
-        self.cache.shared.lock().put((self.source, window), read.clone(), self.cache.shared.bytes_max);
-        read
+        desk
     }
 
     /// Why the row that is shown could not be read; none when it could.
@@ -234,6 +250,11 @@ impl Shared {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts what was read to the others.
+    pub(super) fn put(&self, place: Place, read: Read) {
+        self.lock().put(place, read, self.bytes_max);
+    }
+
     /// Puts what was read ahead to the others.
     pub(super) fn put_ahead(&self, place: Place, read: Read) {
         let mut desk = self.lock();
@@ -249,7 +270,8 @@ impl Shared {
 impl Desk {
     /// Notes which row is shown. When rows follow each other, the next window is wanted: then true.
     fn show(&mut self, id: SourceId, row: usize, ahead: bool) -> bool {
-        let Some(source) = self.sources.get_mut(&id) else { return false };
+        // The same row again, for whatever reason, changes nothing: what is being read ahead still is.
+        let Some(source) = self.sources.get_mut(&id).filter(|source| source.shown != Some(row)) else { return false };
         let window = source.file.window_of(row);
         let before = source.shown.replace(row);
         let left = before.map(|before| (id, source.file.window_of(before))).filter(|left| left.1 != window);

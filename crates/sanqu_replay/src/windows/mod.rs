@@ -7,6 +7,7 @@
 
 mod ahead;
 mod cache;
+mod jump;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use sanqu_store::{RowReader, Series, StoreError};
 
 pub use cache::{WINDOW_BYTES_MAX, WindowCache, Windows};
+pub use jump::{Reading, read_all};
 
 /// Rows that can be read by spans: a file, or a test's double of it.
 pub trait ReadRows: Debug + Send + Sync {
@@ -126,6 +128,24 @@ impl RowSource {
     /// When the row cannot be read, the reason.
     pub fn peek(&self, row: usize) -> Result<RowValues<'_>, Unreadable> {
         self.get(row, false)
+    }
+
+    /// Says that a row is about to be shown. When it is not held, the reading that would get it: for [`read_all`], with those of
+    /// other sources. Who does not read it loses only time.
+    pub fn announce(&self, row: usize) -> Option<Reading> {
+        self.missing(row, true)
+    }
+
+    /// As [`Self::announce`], for a row that is only looked at, as by [`Self::row_after`].
+    pub fn announce_peek(&self, row: usize) -> Option<Reading> {
+        self.missing(row, false)
+    }
+
+    fn missing(&self, row: usize, shown: bool) -> Option<Reading> {
+        match self {
+            Self::Memory { .. } => None,
+            Self::Windows(windows) => windows.missing(row, shown),
+        }
     }
 
     fn get(&self, row: usize, shown: bool) -> Result<RowValues<'_>, Unreadable> {

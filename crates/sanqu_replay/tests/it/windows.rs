@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sanqu_replay::load::load;
 use sanqu_replay::replay::Posture;
 use sanqu_replay::track::{Blend, Breaks, Gap, Track, gaps_of};
-use sanqu_replay::windows::{RowSource, WindowCache};
+use sanqu_replay::windows::{RowSource, WindowCache, read_all};
 use sanqu_robot::RobotModel;
 use sanqu_store::{Episode, Series};
 
@@ -77,14 +77,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn whatever_was_looked_at_before_an_instant_shows_the_same(
-        jumps in prop::collection::vec((0_usize..12, -6_i64..6, 0_i64..PERIOD_NS, any::<bool>(), 1_i64..5), 1..12),
+        jumps in prop::collection::vec((0_usize..12, -6_i64..6, 0_i64..PERIOD_NS, any::<(bool, bool)>(), 1_i64..5), 1..12),
     ) {
         let recording = recording();
         let mut postures = (Vec::new(), Vec::new());
-        for (place, by, between, interpolate, following) in jumps {
+        for (place, by, between, (interpolate, announced), following) in jumps {
             // Borders of windows, both ends of the gap, the restart, both ends of the recording, and anywhere.
             let rows = [0, 2_500, 17_500, 20_999, 21_000, 21_700, 22_500, 30_700, 32_200, NAN_AT, 2 * NAN_AT + 1, 12_345];
             let blend = if interpolate { Blend::Interpolate } else { Blend::Hold };
+            if announced {
+                let mut readings = Vec::new();
+                recording.windowed.announce(at(rows[place] + by) + between, blend, &mut readings);
+                read_all(&readings);
+            }
             for step in 0..following {
                 same(recording, at(rows[place] + by + step) + between, blend, &mut postures);
             }
