@@ -11,6 +11,9 @@ use crate::{IngestError, Node, ask};
 /// How long robots have to answer a question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a robot may take to say its counts. A stop depends on them, often just when a network comes back.
+const COUNTS_TIMEOUT: Duration = Duration::from_millis(2500);
+
 /// The longest description of a robot's streams that is read, in bytes. It goes into every journal and manifest.
 const DESCRIPTIONS_BYTES_MAX: usize = 1 << 20;
 
@@ -96,7 +99,7 @@ pub async fn describe_robot(node: &Node, field: &Id, robot: &Id) -> Result<Vec<S
 
 async fn descriptions(node: &Node, key: &str) -> Result<Vec<(Id, StreamDescription)>, IngestError> {
     let mut described = Vec::new();
-    for (key, reply) in answers(node, key).await? {
+    for (key, reply) in answers(node, key, ANSWER_TIMEOUT).await? {
         if reply.len() > DESCRIPTIONS_BYTES_MAX {
             warn!(%key, bytes = reply.len(), bytes_max = DESCRIPTIONS_BYTES_MAX, "a robot's description is too long to be read");
             continue;
@@ -118,7 +121,7 @@ async fn descriptions(node: &Node, key: &str) -> Result<Vec<(Id, StreamDescripti
 /// [`IngestError::Send`] when the question cannot be asked.
 pub async fn robot_counts(node: &Node, field: &Id, robot: &Id) -> Result<Vec<Counts>, IngestError> {
     let mut counts = Vec::new();
-    for (key, reply) in answers(node, &counts_key(field, robot.as_str())).await? {
+    for (key, reply) in answers(node, &counts_key(field, robot.as_str()), COUNTS_TIMEOUT).await? {
         match Counts::parse(&reply) {
             Some(reply) => counts.push(reply),
             None => warn!(%key, "a robot's final counts are not readable"),
@@ -153,8 +156,8 @@ pub async fn robots_alive(node: &Node, field: &Id) -> Result<Vec<Id>, IngestErro
     Ok(robots)
 }
 
-async fn answers(node: &Node, key: &str) -> Result<Vec<(String, Vec<u8>)>, IngestError> {
-    match ask(node, key, Vec::new(), ANSWER_TIMEOUT).await {
+async fn answers(node: &Node, key: &str, timeout: Duration) -> Result<Vec<(String, Vec<u8>)>, IngestError> {
+    match ask(node, key, Vec::new(), timeout).await {
         Ok(answers) => Ok(answers),
         Err(IngestError::NoAnswer { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),

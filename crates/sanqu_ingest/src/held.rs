@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a sample can be asked for again after it was handed to the network.
+/// How long a sample can be asked for again after it was handed to the network, counted while the robot has a link.
 pub const RING_HOLD: Duration = Duration::from_secs(30);
 
 /// The most bytes that a robot's ring takes in memory.
@@ -9,11 +9,13 @@ pub const RING_BYTES_MAX: usize = 256 << 20;
 
 /// What a robot keeps of what it numbered, so that it can be sent again.
 ///
-/// A sample is kept for `hold` after it was handed to the network, however long it had to wait for that. Both only as far
-/// as the bytes allow; then the oldest goes first.
+/// A sample is kept for `hold` after it was handed to the network, however long it had to wait for that, and for as long
+/// after the network came back: what left last before it went is lost with it. All only as far as the bytes allow; then the
+/// oldest goes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingConfig {
-    /// How long a sample is kept after it was handed to the network.
+    /// How long a sample is kept after it was handed to the network; without a link this time stands still, and it begins anew
+    /// with the next link.
     pub hold: Duration,
     /// The most bytes in memory, all streams together. A payload larger than this can neither be kept nor sent.
     pub bytes_max: usize,

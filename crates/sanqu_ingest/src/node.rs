@@ -20,6 +20,11 @@ use crate::{IngestError, Keys, Refusals, Role};
 /// How long a client tries to reach its router before it says that nobody answers.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// What a router passes on to others is dropped where they do not take it. Robots send with `Block`, and the threads that take
+/// their samples also pass them on: a viewer that stands still would hold up every robot until zenoh gives it up, 5 s for
+/// each priority. The recorder is in the router's own process: nothing is dropped on the way to it.
+const VIEWERS_WAIT_FOR_NOTHING: &str = r#"[{ messages: ["put"], flows: ["egress"], overwrite: { congestion_control: "drop" } }]"#;
+
 /// One session on the bus: the router inside the recorder, or a client of one.
 ///
 /// Neither scouts: what is on the bus is what was configured. Needs a multi-threaded tokio runtime. Clones share the
@@ -98,6 +103,7 @@ impl Node {
             ("listen/exit_on_failure", "true".to_owned()),
             // A router waits this long for scouted neighbours; there are none to wait for.
             ("scouting/delay", "0".to_owned()),
+            ("qos/network", VIEWERS_WAIT_FOR_NOTHING.to_owned()),
         ];
         for (key, value) in own.into_iter().chain(settings) {
             config.insert_json5(key, &value).map_err(|e| failed(reason(&e)))?;

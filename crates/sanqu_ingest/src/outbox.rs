@@ -80,7 +80,8 @@ struct State {
     /// Per stream: rows that never left and are held no more.
     unsent: Vec<SeqRanges>,
     lanes: Vec<Lane>,
-    link_is_up: bool,
+    /// None while there is no link.
+    link_up_since: Option<Instant>,
     /// Until when the link may be up in name only.
     doubted_until: Option<Instant>,
     outage: Outage,
@@ -105,7 +106,7 @@ impl Outbox {
             disk: Ring::new(lane_of),
             unsent: vec![SeqRanges::default(); lane_of.len()],
             lanes: vec![Lane::default(); lanes],
-            link_is_up,
+            link_up_since: link_is_up.then(Instant::now),
             doubted_until: None,
             outage: Outage::None,
             spiller_waits: false,
@@ -229,7 +230,7 @@ impl Outbox {
 
     pub(crate) fn set_link(&self, is_up: bool) {
         self.change(|state| {
-            state.link_is_up = is_up;
+            state.link_up_since = is_up.then(Instant::now);
             state.doubted_until = None;
         });
     }
@@ -241,7 +242,7 @@ impl Outbox {
         let given_up = now.duration_since(begun) >= GIVEN_UP;
         if given_up {
             warn!("the network stands: zenoh gives the link up; samples wait for the next one");
-            self.change(|state| state.doubted_until = Some(now + DOUBT));
+            self.change(|state| state.doubt(begun, now));
         }
         given_up
     }
@@ -260,7 +261,7 @@ impl Outbox {
         let mut gone = Vec::new();
         let mut state = self.lock();
         state.make_room(&self.config, now);
-        while state.disk.front().is_some_and(|(entry, pending)| !pending && now.duration_since(entry.since) > self.config.hold) {
+        while state.disk.front().is_some_and(|(entry, pending)| !pending && state.is_over(entry.since, &self.config, now)) {
             gone.extend(state.disk.pop());
         }
         drop(state);
@@ -363,7 +364,20 @@ impl Outbox {
 impl State {
     fn may_send(&self, now: Instant) -> bool {
         let is_trusted = self.doubted_until.is_none_or(|until| until <= now);
-        (self.link_is_up && is_trusted && self.outage == Outage::None) || self.outage == Outage::Lose
+        (self.link_up_since.is_some() && is_trusted && self.outage == Outage::None) || self.outage == Outage::Lose
+    }
+
+    /// Doubts the link on which something was begun to be handed over then; not one that has replaced it in the meantime.
+    fn doubt(&mut self, begun: Instant, now: Instant) {
+        if self.link_up_since.is_none_or(|up| up <= begun) {
+            self.doubted_until = Some(now + DOUBT);
+        }
+    }
+
+    /// Whether a sample that was handed over at `since` has had its time. Without a link nobody can ask for it, so that time
+    /// does not count; nor does it before a link came back: what was lost with the one before is asked for only then.
+    fn is_over(&self, since: Instant, config: &RingConfig, now: Instant) -> bool {
+        self.link_up_since.is_some_and(|up| now.saturating_duration_since(since.max(up)) > config.hold)
     }
 
     fn is_drained(&self) -> bool {
@@ -390,7 +404,7 @@ impl State {
     /// Brings memory within its bounds.
     fn make_room(&mut self, config: &RingConfig, now: Instant) {
         while let Some((entry, pending)) = self.memory.front() {
-            let is_over = now.saturating_duration_since(entry.since) > config.hold;
+            let is_over = self.is_over(entry.since, config, now);
             let is_full = self.memory.bytes() > config.bytes_max;
             if !(is_full || (is_over && !pending)) {
                 break;

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use sanqu_ingest::{RING_HOLD, Resent};
+use sanqu_ingest::Resent;
 use sanqu_model::SeqRanges;
 
 /// Rows are missed when they have not come this long after something told of them: they may have been overtaken.
@@ -26,8 +26,6 @@ pub(crate) struct Asking {
     /// No question before this.
     not_before: Option<Instant>,
     pause: Duration,
-    /// Since when nobody has answered.
-    silent_since: Option<Instant>,
     /// Rows that will not come any more.
     gone: SeqRanges,
 }
@@ -63,21 +61,16 @@ impl Asking {
     }
 
     /// What was asked for has been answered, or not: `came` are the rows that were passed on. They may have been refused
-    /// here; then they are asked for again.
+    /// here; then they are asked for again. Nothing is written off for silence: a ring outlasts any outage that it has room for.
     pub(crate) fn answered(&mut self, now: Instant, asked: &[(Range<u64>, Resent)], came: &SeqRanges) {
         self.is_under_way = false;
         let is_reached = asked.iter().any(|(_, resent)| resent.complete || resent.samples > 0);
-        let silent_since = *self.silent_since.get_or_insert(now);
-        // A ring holds nothing for longer than this.
-        let is_over = now.duration_since(silent_since) >= RING_HOLD;
-        for (range, resent) in asked {
-            if resent.complete || (is_over && !is_reached) {
-                came.missing_in(range).iter().for_each(|range| self.gone.insert(range));
-            }
+        for (range, _) in asked.iter().filter(|(_, resent)| resent.complete) {
+            came.missing_in(range).iter().for_each(|range| self.gone.insert(range));
         }
         crate::share::bound(&mut self.gone);
         if is_reached {
-            (self.silent_since, self.pause, self.not_before) = (None, Duration::ZERO, None);
+            (self.pause, self.not_before) = (Duration::ZERO, None);
         } else {
             self.pause = (self.pause * 2).clamp(PAUSE, PAUSE_MAX);
             self.not_before = Some(now + self.pause);
@@ -95,7 +88,7 @@ impl Asking {
         crate::share::bound(&mut self.gone);
     }
 
-    /// Rows that will not come any more, because the robot does not have them or nobody answers.
+    /// Rows that will not come any more, because the robot does not have them.
     pub(crate) fn gone(&self) -> &SeqRanges {
         &self.gone
     }
@@ -108,6 +101,8 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+    /// A long one.
+    const OUTAGE: Duration = Duration::from_secs(120);
 
     fn set(ranges: &[Range<u64>]) -> SeqRanges {
         let mut set = SeqRanges::default();
@@ -158,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_asked_again_more_slowly_until_no_ring_can_hold_it() {
+    fn silence_is_asked_again_more_slowly_for_as_long_as_it_lasts() {
         let (mut asking, begin, kept) = (Asking::default(), Instant::now(), SeqRanges::default());
         asking.tell(begin, 10);
         let (mut now, mut times) = (begin + GRACE, Vec::new());
         asking.tell(now, 10);
-        while now < begin + RING_HOLD * 2 {
+        while now < begin + OUTAGE {
             if plan(&mut asking, now, &kept, Some(0)) == [(0, 10)] {
                 times.push(now);
                 asking.answered(now, &[(0..10, Resent::default())], &kept);
@@ -172,8 +167,12 @@ mod tests {
         }
         let pauses: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
         assert_eq!(pauses[..6], [250, 500, 1000, 2000, 4000, 4000]);
-        assert_eq!(asking.gone(), &one(0..10));
-        assert!(times.last().unwrap().duration_since(times[0]) >= RING_HOLD);
+        assert!(asking.gone().is_empty());
+        assert!(*times.last().unwrap() >= begin + OUTAGE - PAUSE_MAX, "it is still asked for");
+        let now = begin + OUTAGE + PAUSE_MAX;
+        assert_eq!(plan(&mut asking, now, &kept, Some(0)), [(0, 10)]);
+        asking.answered(now, &[(0..10, complete(10))], &one(0..10));
+        assert_eq!(plan(&mut asking, now, &kept, Some(0)), [(0, 10)], "without a pause, as soon as somebody answers");
     }
 
     proptest! {
@@ -190,7 +189,7 @@ mod tests {
             let held = one(forgotten..200);
             let mut answers = answers.into_iter();
             let mut now = begin;
-            while now < begin + RING_HOLD * 3 {
+            while now < begin + OUTAGE {
                 asking.tell(now, 200);
                 let asked = asking.plan(now, &kept, &sent, Some(0));
                 for range in &asked {

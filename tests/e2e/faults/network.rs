@@ -15,8 +15,8 @@ use super::talker::{Log, Talker};
 use super::truth::check_nothing_lost;
 use crate::program::{Running, sanqu};
 
-/// One that TCP outlasts, and one that no session does.
-const CUTS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(13)];
+/// One that TCP outlasts, one that no session does, and one that is longer than a ring holds what has left.
+const CUTS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(13), Duration::from_secs(35)];
 const DELAY: Duration = Duration::from_millis(200);
 const JITTER_MS: u64 = 60;
 /// Pieces that are on their way at one time, in each direction.

@@ -122,6 +122,41 @@ fn a_sample_that_waited_long_can_still_be_asked_for() {
 }
 
 #[test]
+fn what_left_before_an_outage_can_be_asked_for_after_it() {
+    let outbox = outbox(100, 1 << 20);
+    let begun = Instant::now();
+    let later = |ms| begun + Duration::from_millis(ms);
+    outbox.push(1, 1, entry(0, 2, 100, begun));
+    let mut state = outbox.lock();
+    assert_eq!(state.take(1, later(10)).map(|job| job.rows), Some(0..2));
+    state.link_up_since = None;
+    state.make_room(&outbox.config, later(5_000));
+    assert_eq!(state.held_from(1), Some(0), "nobody could ask for it");
+    state.link_up_since = Some(later(5_000));
+    state.make_room(&outbox.config, later(5_100));
+    assert_eq!(state.held_from(1), Some(0), "it can be asked for now");
+    state.make_room(&outbox.config, later(5_101));
+    assert_eq!(state.held_from(1), None);
+}
+
+#[test]
+fn a_link_is_not_doubted_for_what_was_given_up_on_the_one_before() {
+    let outbox = outbox(100, 1 << 20);
+    let begun = Instant::now() + Duration::from_secs(1);
+    let later = |ms| begun + Duration::from_millis(ms);
+    let mut state = outbox.lock();
+    state.doubt(begun, later(5_000));
+    assert!(!state.may_send(later(5_001)), "this link may be dead");
+    assert!(state.may_send(later(30_000)), "no news is good news in the end");
+    (state.link_up_since, state.doubted_until) = (Some(later(5_000)), None);
+    state.doubt(begun, later(5_200));
+    assert!(state.may_send(later(5_201)), "the dead one was replaced");
+    state.link_up_since = None;
+    state.doubt(begun, later(5_300));
+    assert!(!state.may_send(later(60_000)), "there is no link");
+}
+
+#[test]
 fn what_does_not_fit_into_one_answer_is_announced() {
     let outbox = outbox(1000, 1 << 20);
     for n in 0..10 {

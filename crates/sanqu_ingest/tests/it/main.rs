@@ -9,8 +9,12 @@ mod ending;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod ring;
 #[cfg(test)]
 mod secured;
+#[cfg(test)]
+mod viewer;
