@@ -84,7 +84,7 @@ pub(super) fn account(evidence: &Evidence) -> Account {
     Account {
         expected,
         lost: ledger,
-        front_unverified: evidence.baseline.is_none() && evidence.is_first && start > 0,
+        front_unverified: evidence.baseline.is_none() && start > 0,
         tail_unverified: evidence.final_seq.is_none() && !evidence.is_cut_off,
     }
 }

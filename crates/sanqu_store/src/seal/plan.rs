@@ -202,7 +202,7 @@ impl Planner<'_> {
                 fits
             }
             (Form::Video(sets), Some(Class::Video(found))) => {
-                if sets.differ(found.iter().map(Vec::as_slice)) || (self.foreign && found.is_empty()) {
+                if sets.differ(found.iter().map(Vec::as_slice)) {
                     return false;
                 }
                 // An SPS alone says nothing about what follows.

@@ -131,4 +131,26 @@ mod tests {
         assert!(delays.kept.len() <= DELAYS_MAX && delays.every == 8, "{} of every {}", delays.kept.len(), delays.every);
         assert!(delays.kept.windows(2).all(|pair| pair[1] - pair[0] == 8), "evenly over the whole time");
     }
+
+    #[test]
+    fn clocks_are_compared_once_a_second_and_at_every_run() {
+        let mut stats = Stats::new(0..i64::MAX);
+        let sample = |stats: &mut Stats, run: u32, recv_ns: i64| stats.add((run, 0), recv_ns, [recv_ns - 9, recv_ns - 4].into_iter());
+        for recv_ns in [100, 101, CLOCK_PAIR_NS + 99, CLOCK_PAIR_NS + 100] {
+            sample(&mut stats, 0, recv_ns);
+        }
+        sample(&mut stats, 1, CLOCK_PAIR_NS + 101);
+        let pairs: Vec<(u32, i64, i64)> = stats.pairs.iter().map(|pair| (pair.run, pair.t_ns, pair.t_recv_ns)).collect();
+        let pair = |run: u32, recv_ns: i64| (run, recv_ns - 4, recv_ns);
+        assert_eq!(pairs, [pair(0, 100), pair(0, CLOCK_PAIR_NS + 100), pair(1, CLOCK_PAIR_NS + 101)]);
+    }
+
+    #[test]
+    fn offset_and_jitter_are_of_the_last_rows_delays() {
+        let mut stats = Stats::new(0..i64::MAX);
+        for delay in 0..=200 {
+            stats.add((0, 0), 1000, [0, 1000 - delay].into_iter());
+        }
+        assert_eq!(stats.clock_stats(3), ClockStats { id: 3, offset_ns: 100, jitter_ns: 98 });
+    }
 }

@@ -2,7 +2,7 @@ use std::fs;
 
 use sanqu_store::{Decision, DecisionKind, JournalWriter, Store, StoreError};
 
-use crate::fixture::{BOOT, Bench, Message, id, record, start};
+use crate::fixture::{BOOT, Bench, Message, contents, id, record, start};
 
 #[test]
 fn episodes_are_found_by_prefix() {
@@ -140,4 +140,5 @@ fn a_journal_that_cannot_be_begun_leaves_nothing() {
     let start = sanqu_store::EpisodeStart { prompt: "x".repeat(sanqu_store::Control::BYTES_MAX), ..start(1) };
     assert!(JournalWriter::create(&bench.store, &start).is_err());
     assert!(bench.store.journals().unwrap().is_empty());
+    assert!(contents(&bench.store.root().join("journals")).is_empty(), "nor a file without a name");
 }

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use sanqu_model::{DetectedBy, LossCause, Manifest};
+use sanqu_model::{DetectedBy, LossCause, Manifest, StreamDescription};
 use sanqu_store::Control;
+use sanqu_wire::SampleHeader;
 
 use crate::fixture::{BOOT, Bench, Message, baseline, describe, final_count, id, joint_entry, ledger, stop};
 
@@ -53,6 +54,9 @@ fn check(steps: &[Step], expected: Option<u64>, received: u64, duplicates: u64, 
 fn a_gap_a_late_arrival_and_a_duplicate() {
     let ours = |next| control(baseline(BOOT, next));
     let all = |next| control(final_count(BOOT, next));
+    // A begin or an end that is told again never hides rows.
+    check(&[ours(5), sample(BOOT, 8, 2), ours(9), all(10)], Some(5), 2, 0, &["0 5..8 network gap"]);
+    check(&[ours(0), sample(BOOT, 0, 5), all(9), all(7)], Some(9), 5, 0, &["0 5..9 network final_count"]);
     check(&[ours(0), sample(BOOT, 0, 5), sample(BOOT, 10, 5), all(15)], Some(15), 10, 0, &["0 5..10 network gap"]);
     check(&[ours(0), sample(BOOT, 0, 5), sample(BOOT, 10, 5), sample(BOOT, 5, 5), all(15)], Some(15), 15, 0, &[]);
     check(&[ours(0), sample(BOOT, 0, 5), sample(BOOT, 0, 5), all(5)], Some(5), 5, 5, &[]);
@@ -89,6 +93,37 @@ fn partly_new_samples_give_their_new_rows_and_are_kept_aside() {
     assert_eq!((entry.expected, entry.received, entry.lost.total(), entry.duplicates), (Some(8), 8, 0, 0));
     assert_eq!(entry.facts["conflicting_samples"], "1");
     assert!(bench.last().dir().join("unparsed.mcap").exists());
+    // New in front of what came before: compared with that, not with itself.
+    let bench = Bench::new();
+    let manifest = run(&bench, &[control(baseline(BOOT, 0)), sample(BOOT, 3, 5), sample(BOOT, 0, 5), control(final_count(BOOT, 8))]);
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.expected, entry.received, entry.duplicates, entry.facts["conflicting_samples"].as_str()), (Some(8), 8, 0, "1"));
+}
+
+#[test]
+fn what_is_kept_aside_is_in_order_of_arrival() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let mut again = Message::joint(BOOT, 0, 4);
+    // The same rows with another header are no repetition.
+    let header = SampleHeader { rows: 4, boot: BOOT, seq: 0, capture_ns: 1, clock: 1, ..SampleHeader::default() };
+    again.attachment = header.encode(&again.payload).to_vec();
+    let mut spoilt = Message::joint(BOOT, 4, 4);
+    spoilt.payload[300] ^= 1;
+    journal.control(&describe()).unwrap();
+    // What is not recorded is no stream, whoever describes it.
+    let preview = StreamDescription { stream: "preview/head".parse().unwrap(), ..crate::fixture::joint() };
+    journal.control(&Control::Describe { robot: id("walker-s-01"), description: preview }).unwrap();
+    for message in [Message::joint(BOOT, 0, 4), again, spoilt] {
+        message.append(&mut journal);
+    }
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    assert_eq!((manifest.streams.len(), joint_entry(&manifest).facts["conflicting_samples"].as_str()), (1, "1"));
+    let unparsed = std::fs::read(bench.last().dir().join("unparsed.mcap")).unwrap();
+    let messages = mcap::MessageStream::new(&unparsed).unwrap().map(Result::unwrap).filter(|m| m.channel.topic.ends_with("#reason"));
+    let reasons: Vec<String> = messages.map(|m| String::from_utf8_lossy(&m.data).into_owned()).collect();
+    assert!(reasons.len() == 2 && reasons[0].contains("other content") && reasons[1].contains("checksum"), "{reasons:?}");
 }
 
 proptest! {

@@ -5,9 +5,9 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
 use proptest::prelude::*;
-use sanqu_model::StreamDescription;
+use sanqu_model::{RobotEntry, StreamDescription};
 use sanqu_store::{Control, JournalWriter, Sample, SealStage, StoreError, seal, verify};
-use sanqu_wire::{ENCODING_JPEG, ENCODING_JSON, SampleHeader};
+use sanqu_wire::{ENCODING_ARROW, ENCODING_JPEG, ENCODING_JSON, SampleHeader};
 
 use crate::fixture::{BOOT, Bench, JOINTS, Message, describe, id, joint_entry, key, ledger, position, record, start, stop, t_ns};
 use crate::fixture::{START_NS, contents};
@@ -155,6 +155,50 @@ fn corrupt_and_foreign_payloads_are_kept_aside_and_counted() {
     let reasons: Vec<String> =
         messages.iter().filter(|m| m.channel.topic.ends_with("#reason")).map(|m| String::from_utf8(m.data.to_vec()).unwrap()).collect();
     assert!(reasons[0].contains("checksum") && reasons[1].contains("pos[3; F64]"), "{reasons:?}");
+}
+
+#[test]
+fn a_header_that_counts_other_rows_than_its_payload_has_is_corrupt() {
+    let bench = Bench::new();
+    let mut all = messages(3);
+    let header = SampleHeader { rows: 9, boot: BOOT, seq: 10, clock: 1, ..SampleHeader::default() };
+    all[1].attachment = header.encode(&all[1].payload).to_vec();
+    let manifest = bench.seal(&record(&bench, 1, &all, 30));
+    assert_eq!((joint_entry(&manifest).expected, joint_entry(&manifest).rows), (Some(30), 20));
+    assert_eq!(ledger(&bench.last()), ["0 10..19 corrupt checksum", "0 19..20 network gap"]);
+    assert!(bench.last().dir().join("unparsed.mcap").exists());
+}
+
+#[test]
+fn the_encoding_is_the_declared_one_only_if_something_came_in_it() {
+    let encoding = |declared: bool, encodings: &[&'static str]| {
+        let bench = Bench::new();
+        let mut journal = bench.journal(1);
+        if declared {
+            journal.control(&describe()).unwrap();
+        }
+        for (message, encoding) in messages(encodings.len() as u64).into_iter().zip(encodings) {
+            Message { encoding, ..message }.append(&mut journal);
+        }
+        journal.control(&stop()).unwrap();
+        joint_entry(&bench.seal(&journal.finish().unwrap())).encoding.clone()
+    };
+    assert_eq!(encoding(true, &[]), ENCODING_ARROW);
+    assert_eq!(encoding(true, &["application/json", ENCODING_ARROW]), ENCODING_ARROW);
+    assert_eq!(encoding(true, &["application/json"]), "application/json");
+    assert_eq!(encoding(false, &["application/json", ENCODING_ARROW]), "application/json");
+}
+
+#[test]
+fn robots_are_in_the_order_of_their_names() {
+    let bench = Bench::new();
+    let mut started = start(1);
+    let other = |robot: &str| RobotEntry { robot: id(robot), ..started.robots[0].clone() };
+    started.robots = vec![other("walker-s-01"), other("kuavo-01")];
+    let mut journal = JournalWriter::create(&bench.store, &started).unwrap();
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    assert_eq!(manifest.robots.iter().map(|entry| entry.robot.as_str()).collect::<Vec<_>>(), ["kuavo-01", "walker-s-01"]);
 }
 
 #[test]
@@ -308,6 +352,21 @@ fn one_wrong_sample_at_the_beginning_does_not_decide_what_the_stream_is() {
     let entry = joint_entry(&manifest);
     assert_eq!((entry.received, entry.lost.corrupt, entry.declared), (30, 11, true), "{entry:#?}");
     assert_eq!(entry.facts["unparsed_samples"], "2");
+}
+
+#[test]
+fn a_spoilt_sample_at_the_beginning_does_not_say_what_the_stream_is() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let mut spoilt = joint_named(&["a", "b"], 0);
+    spoilt.attachment =
+        SampleHeader { rows: 1, boot: BOOT, seq: 0, clock: 1, ..SampleHeader::default() }.encode(b"another payload").to_vec();
+    spoilt.append(&mut journal);
+    (1..4).for_each(|n| Message::joint(BOOT, n * 10, 10).append(&mut journal));
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    let entry = joint_entry(&manifest);
+    assert_eq!((entry.rows, entry.quantities[0].elements.len()), (30, 3));
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::fs;
 use proptest::prelude::*;
 use sanqu_store::{StoreError, repair, seal, verify};
 
-use crate::fixture::{BOOT, Bench, Message, baseline, contents, describe, joint_entry, ledger, start};
+use crate::fixture::{BOOT, Bench, Message, START_NS, baseline, contents, describe, joint_entry, ledger, start};
 
 /// A journal that was never closed: three flushed chunks of two samples each. Gives the file's length after each flush.
 fn unclosed(bench: &Bench) -> (std::path::PathBuf, Vec<u64>) {
@@ -85,6 +85,35 @@ fn lengths_in_a_journal_are_not_believed() {
     journal[length_at..length_at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
     fs::write(&path, &journal).unwrap();
     assert_eq!(joint_entry(&bench.seal(&path)).rows, 16);
+}
+
+#[test]
+fn what_was_never_closed_ends_right_behind_its_last_sample() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    journal.control(&describe()).unwrap();
+    journal.control(&baseline(BOOT, 0)).unwrap();
+    // The recorder's clock was set back while it recorded.
+    for (sample, recv_ns) in [(0, 50), (1, 90), (2, 70)] {
+        let message = Message::joint(BOOT, sample * 4, 4);
+        Message { recv_ns: START_NS + recv_ns * 1_000_000, ..message }.append(&mut journal);
+    }
+    journal.flush().unwrap();
+    let path = journal.path().to_path_buf();
+    drop(journal);
+    let manifest = bench.seal(&path);
+    assert_eq!((manifest.ended_by.as_str(), manifest.stop_ns), ("recovered", START_NS + 90_000_001));
+}
+
+#[test]
+fn a_journal_under_another_episodes_name_is_refused() {
+    let bench = Bench::new();
+    let (path, _) = unclosed(&bench);
+    let renamed = path
+        .with_file_name(path.file_name().unwrap().to_str().unwrap().replace(&start(1).episode.to_string(), &start(2).episode.to_string()));
+    fs::rename(&path, &renamed).unwrap();
+    let error = seal(&bench.store, &renamed, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains(&format!("its start record is of episode {}", start(1).episode)) && renamed.exists(), "{error}");
 }
 
 #[test]

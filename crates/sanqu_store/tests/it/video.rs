@@ -86,6 +86,24 @@ fn another_picture_format_is_kept_aside() {
 }
 
 #[test]
+fn half_of_the_parameter_sets_does_not_end_another_picture_format() {
+    let bench = Bench::new();
+    let mut journal = bench.journal(1);
+    let other: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+    for seq in 0..30 {
+        let (idr, pps) = (seq % 10 == 0, if seq == 10 { other } else { PPS });
+        let mut payload = unit(seq, idr, pps);
+        if seq == 13 {
+            payload = [&[0, 0, 0, 1], SPS, &payload[..]].concat();
+        }
+        frame(seq, payload, idr).append(&mut journal);
+    }
+    journal.control(&stop()).unwrap();
+    let manifest = bench.seal(&journal.finish().unwrap());
+    assert_eq!((manifest.streams[0].rows, ledger(&bench.last())), (20, vec!["0 10..20 corrupt checksum".to_owned()]));
+}
+
+#[test]
 fn a_film_without_parameter_sets_keeps_its_bytes_in_the_table() {
     let bench = Bench::new();
     let mut journal = bench.journal(1);

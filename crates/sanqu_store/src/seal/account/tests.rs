@@ -72,6 +72,10 @@ fn gaps_and_tails_are_the_networks_unless_somebody_knows_better() {
     );
     check("base 0, got 0..10, lost 10..15 disk", "15: 10..15 disk queue");
     check("base 0, got 0..10, got 12..14, lost 8..14 recorder, final 14", "14: 10..12 recorder queue");
+    check(
+        "base 0, got 0..10, lost 12..15 network, final 20",
+        "20: 10..12 network final_count, 12..15 network queue, 15..20 network final_count",
+    );
     check("got 10..20, lost 5..8 recorder", "15: 5..8 recorder queue, 8..10 network gap");
 }
 
@@ -92,6 +96,9 @@ fn corrupt_samples_explain_their_own_gap() {
     // The rows came again whole.
     check("base 0, got 0..30, bad 10..20, final 30", "30: ");
     check("base 0, got 0..10, bad 10..20, lost 10..25 disk, final 25", "25: 10..20 corrupt checksum, 20..25 disk queue");
+    // In whatever order claims came that fit one behind the other.
+    check("got 20..30, bad 0..10, bad 10..20", "30: 0..20 corrupt checksum");
+    check("base 0, got 0..10, bad 20..30, bad 10..20", "30: 10..30 corrupt checksum");
 }
 
 #[test]
@@ -108,4 +115,23 @@ fn an_open_end_is_never_called_complete() {
     check("cut", ": .. recorder repair");
     check("", ": ");
     check("bad 0..5", ": .. corrupt checksum");
+}
+
+/// Whether front and tail are unverified.
+#[track_caller]
+fn ends(words: &str, expect: [bool; 2]) {
+    let account = account(&evidence(words));
+    assert_eq!([account.front_unverified, account.tail_unverified], expect, "for {words}");
+}
+
+#[test]
+fn an_end_is_verified_by_who_counted_it() {
+    ends("base 5, got 5..10, final 10", [false, false]);
+    ends("got 5..10, final 10", [true, false]);
+    ends("got 0..10, final 10", [false, false]);
+    ends("later, got 5..10, final 10", [false, false]);
+    ends("base 5, got 5..10", [false, true]);
+    ends("base 5, got 5..10, cut", [false, false]);
+    ends("", [true, true]);
+    ends("final 0", [false, false]);
 }
