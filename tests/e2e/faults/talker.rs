@@ -18,7 +18,7 @@ pub(crate) const CAMERA: &str = "camera/head";
 /// 500 rows a second, five at a time.
 const ROWS: u32 = 5;
 const ROW_NS: i64 = 2_000_000;
-const PERIOD: Duration = Duration::from_millis(10);
+pub(crate) const PERIOD: Duration = Duration::from_millis(10);
 /// A picture with every third sample of joints.
 const PICTURE_EVERY: u64 = 3;
 
