@@ -43,16 +43,21 @@ const DESCRIBED_MAX: usize = 4096;
 pub struct PipeReport {
     /// Samples written.
     pub samples: u64,
-    /// Samples that were dropped because the reader was too slow.
+    /// Samples that were dropped because the reader was too slow, and video that could not be decoded without what is missing.
     pub dropped: u64,
+    /// Rows that did not come from the bus, as the numbering of what came tells.
+    pub missing_rows: u64,
     /// Samples that could not be passed on.
     pub unreadable: u64,
 }
 
 impl std::fmt::Display for PipeReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { samples, dropped, unreadable } = self;
-        write!(f, "{samples} samples, {dropped} dropped because the reader was too slow, {unreadable} unreadable")
+        let Self { samples, dropped, missing_rows, unreadable } = self;
+        write!(
+            f,
+            "{samples} samples, {dropped} dropped because the reader was too slow, {unreadable} unreadable; {missing_rows} rows did not come"
+        )
     }
 }
 

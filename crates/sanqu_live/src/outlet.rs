@@ -70,16 +70,21 @@ pub struct OutletReport {
     pub rows: u64,
     /// Pictures among them.
     pub pictures: u64,
-    /// Samples that were dropped because the output was too slow.
+    /// Samples that were dropped because the output was too slow, and video that could not be decoded without what is missing.
     pub dropped: u64,
+    /// Rows that did not come from the bus, as the numbering of what came tells.
+    pub missing_rows: u64,
     /// Samples that could not be read.
     pub unreadable: u64,
 }
 
 impl fmt::Display for OutletReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target, samples, rows, pictures, dropped, unreadable } = self;
-        write!(f, "{target}: {samples} samples ({rows} rows, {pictures} pictures), {dropped} dropped, {unreadable} unreadable")
+        let Self { target, samples, rows, pictures, dropped, missing_rows, unreadable } = self;
+        write!(
+            f,
+            "{target}: {samples} samples ({rows} rows, {pictures} pictures), {dropped} dropped, {unreadable} unreadable; {missing_rows} rows did not come"
+        )
     }
 }
 
@@ -151,7 +156,15 @@ impl Outlet {
             Err(RecvTimeoutError::Disconnected) => return Err(LiveError::Rerun { reason: format!("the thread of {} broke", self.target) }),
         };
         let Counts { samples, rows, pictures, unreadable } = counts;
-        Ok(OutletReport { target: self.target, samples, rows, pictures, dropped: self.queue.0.dropped_total(), unreadable })
+        Ok(OutletReport {
+            target: self.target,
+            samples,
+            rows,
+            pictures,
+            dropped: self.queue.0.dropped_total(),
+            missing_rows: self.queue.0.missing_rows(),
+            unreadable,
+        })
     }
 }
 

@@ -9,8 +9,12 @@ use sanqu_wire::{ENCODING_H264, ENCODING_H265, SampleHeader};
 /// Bytes a sample costs beside its payload.
 const SAMPLE_OVERHEAD_BYTES: usize = 256;
 
+/// The most streams whose numbering is followed; a field has some hundreds.
+const FOLLOWED_MAX: usize = 4096;
+
 /// Samples on their way to one output, bounded in bytes. When it is full the oldest go; of a video stream everything up to
-/// the next keyframe goes with them, because it could not be decoded.
+/// the next keyframe goes with them, because it could not be decoded. So it does where samples did not come: a router
+/// drops what a viewer's line does not take.
 pub(crate) struct Queue {
     bytes_max: usize,
     state: Mutex<State>,
@@ -24,6 +28,9 @@ struct State {
     /// Video streams that wait for a keyframe.
     broken: BTreeSet<Arc<StreamKey>>,
     dropped: BTreeMap<Arc<StreamKey>, u64>,
+    /// Boot and next sequence of each stream.
+    expected: BTreeMap<Arc<StreamKey>, (u64, u64)>,
+    missing_rows: u64,
     closed: bool,
 }
 
@@ -45,6 +52,9 @@ impl Queue {
     /// Appends a sample; never waits.
     pub(crate) fn push(&self, sample: Received) {
         let mut state = self.lock();
+        if state.misses_before(&sample) && is_video(&sample) {
+            state.broken.insert(Arc::clone(&sample.key));
+        }
         if is_video(&sample) && state.broken.contains(&sample.key) {
             if !is_keyframe(&sample) {
                 state.count(&sample.key);
@@ -94,12 +104,30 @@ impl Queue {
         self.lock().dropped.get(key).copied().unwrap_or(0)
     }
 
+    /// Rows that did not come, as the numbering of what came tells.
+    pub(crate) fn missing_rows(&self) -> u64 {
+        self.lock().missing_rows
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    /// Whether samples of this stream are missing just before this one; they are counted.
+    fn misses_before(&mut self, sample: &Received) -> bool {
+        let Ok(header) = SampleHeader::decode(&sample.attachment) else { return false };
+        let before = self.expected.get(&sample.key).copied();
+        if before.is_some() || self.expected.len() < FOLLOWED_MAX {
+            self.expected.insert(Arc::clone(&sample.key), (header.boot, header.next_seq()));
+        }
+        let Some((_, next)) = before.filter(|(boot, _)| *boot == header.boot) else { return false };
+        let missing = header.seq.saturating_sub(next);
+        self.missing_rows = self.missing_rows.saturating_add(missing);
+        missing > 0
+    }
+
     fn count(&mut self, key: &Arc<StreamKey>) {
         *self.dropped.entry(Arc::clone(key)).or_default() += 1;
     }
@@ -169,9 +197,14 @@ mod tests {
         }
     }
 
-    /// Pushes into a queue of `slots` samples and returns "stream letter, sequence" of what is left, and the drops.
+    /// Pushes into a queue of `slots` samples and checks what is left, the drops, and that nothing was missing on the way.
     #[track_caller]
     fn check(slots: usize, samples: &[(&str, u64, bool)], left: &[(&str, u64)], dropped: u64) {
+        check_missing(slots, samples, left, (dropped, 0));
+    }
+
+    #[track_caller]
+    fn check_missing(slots: usize, samples: &[(&str, u64, bool)], left: &[(&str, u64)], counts: (u64, u64)) {
         let queue = Queue::new(slots * 1024);
         for (stream, seq, keyframe) in samples {
             queue.push(sample(stream, *seq, *keyframe));
@@ -183,7 +216,36 @@ mod tests {
         }
         let left: Vec<(String, u64)> = left.iter().map(|(stream, seq)| ((*stream).to_owned(), *seq)).collect();
         assert_eq!(found, left);
-        assert_eq!(queue.dropped_total(), dropped);
+        assert_eq!((queue.dropped_total(), queue.missing_rows()), counts);
+    }
+
+    #[test]
+    fn what_did_not_come_is_counted() {
+        check_missing(
+            9,
+            &[("joint", 7, false), ("joint", 8, false), ("joint", 12, false)],
+            &[("joint", 7), ("joint", 8), ("joint", 12)],
+            (0, 3),
+        );
+    }
+
+    #[test]
+    fn video_with_a_hole_waits_for_a_keyframe() {
+        let samples = [("camera/head", 0, true), ("camera/head", 2, false), ("camera/head", 3, false), ("camera/head", 4, true)];
+        check_missing(9, &samples, &[("camera/head", 0), ("camera/head", 4)], (2, 1));
+        let hole_before_keyframe = [("camera/head", 0, true), ("camera/head", 2, true), ("camera/head", 3, false)];
+        check_missing(9, &hole_before_keyframe, &[("camera/head", 0), ("camera/head", 2), ("camera/head", 3)], (0, 1));
+    }
+
+    #[test]
+    fn another_start_of_a_robot_misses_nothing() {
+        let queue = Queue::new(9 * 1024);
+        queue.push(sample("joint", 7, false));
+        let mut anew = sample("joint", 50, false);
+        let header = SampleHeader { boot: 2, ..SampleHeader::decode(&anew.attachment).unwrap() };
+        anew.attachment = Bytes::copy_from_slice(&header.encode(&anew.payload));
+        queue.push(anew);
+        assert_eq!(queue.missing_rows(), 0);
     }
 
     #[test]

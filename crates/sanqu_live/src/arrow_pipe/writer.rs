@@ -92,7 +92,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn reported(&self, shared: &Shared) -> PipeReport {
-        PipeReport { dropped: shared.queue.dropped_total(), unreadable: self.items.unreadable, ..self.report }
+        PipeReport {
+            dropped: shared.queue.dropped_total(),
+            missing_rows: shared.queue.missing_rows(),
+            unreadable: self.items.unreadable,
+            ..self.report
+        }
     }
 }
 
