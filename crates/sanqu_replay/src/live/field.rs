@@ -6,9 +6,10 @@ use std::sync::Arc;
 use sanqu_model::{Id, Quantity, StreamKind, StreamName};
 use sanqu_robot::CameraMount;
 use sanqu_wire::pipe::{PipeItem, PipeKind};
-use sanqu_wire::{ENCODING_ARROW, Rows, RowsReader};
+use sanqu_wire::{ENCODING_ARROW, ENCODING_JSON, Rows, RowsReader};
 
 use super::drives::{DriveRows, LiveDrives};
+use super::marks::LiveMarks;
 use super::numbering::{Numbering, Place};
 use super::ring::RingLimits;
 use super::widen::widened;
@@ -16,6 +17,7 @@ use crate::base::BaseTrack;
 use crate::cameras::{CameraRecord, FrameSource, LiveEncoding, LiveFilm, Mount};
 use crate::lane::Lane;
 use crate::load::{MOTOR, aspect, frame_of_base, is_rotor_torque, placed, quantities_of_base};
+use crate::mark::{EVENT_MARKS_MAX, Mark};
 use crate::replay::{Replay, RobotRecord};
 use crate::timeline::nanoseconds;
 use crate::track::Track;
@@ -37,6 +39,7 @@ pub struct LiveField {
     mounts: Vec<Vec<CameraMount>>,
     streams: BTreeMap<(usize, StreamName), Stream>,
     facts: BTreeMap<(usize, StreamName), BTreeMap<String, String>>,
+    marks: LiveMarks,
     alive: BTreeSet<Id>,
     newest_ns: Option<i64>,
     dropped: u64,
@@ -94,6 +97,7 @@ impl LiveField {
             mounts,
             streams: BTreeMap::new(),
             facts: BTreeMap::new(),
+            marks: LiveMarks::default(),
             alive: BTreeSet::new(),
             newest_ns: None,
             dropped: 0,
@@ -157,6 +161,7 @@ impl LiveField {
             }
         }
         self.forget(replay);
+        self.marks.show(replay);
     }
 
     fn note(&mut self, text: String) {
@@ -214,8 +219,14 @@ impl LiveField {
         let newest_ns = if item.encoding == ENCODING_ARROW {
             stream.rows(item, name.kind(), replay, &mut notes)?
         } else {
-            stream.other(item, name.kind(), replay)?
+            stream.other(item, name.kind(), replay, &mut self.marks)?
         };
+        if let (StreamKind::Event, ENCODING_JSON, Some(t_ns)) = (name.kind(), item.encoding.as_str(), newest_ns) {
+            let words = std::str::from_utf8(&item.payload).map_err(|error| format!("an event that is no text: {error}"))?;
+            if !self.marks.push(stream.lane, Mark::of_robot(robot, t_ns, words)) {
+                notes.push(format!("more than {EVENT_MARKS_MAX} events within what is held: only the last are marked on the timeline"));
+            }
+        }
         if let Some(newest_ns) = newest_ns.filter(|_| matches!(name.kind(), StreamKind::Joint | StreamKind::Motor | StreamKind::Base)) {
             // A clock that was set back is followed; the rows of the wrong clock are not newer than anything.
             let back = self.newest_ns.is_some_and(|known| newest_ns < known);
@@ -241,10 +252,11 @@ impl LiveField {
         self.streams.insert(key.clone(), Stream::new(lane, film));
     }
 
-    fn forget(&self, replay: &mut Replay) {
+    fn forget(&mut self, replay: &mut Replay) {
         let (Some(newest_ns), Some(oldest_ns)) = (newest_of_all(replay), oldest_ns(replay)) else { return };
         let bytes = self.streams.values().map(|stream| stream.bytes(replay)).sum();
         let Some(from_ns) = self.limits.keep_from(oldest_ns, newest_ns, bytes) else { return };
+        self.marks.forget_before(from_ns);
         for ((_, name), stream) in &self.streams {
             let rows = replay.lanes.get(stream.lane).map_or(0, |lane| lane.instants.as_slice().partition_point(|t| *t < from_ns));
             stream.forget(name.kind(), rows, replay);
@@ -310,7 +322,7 @@ impl Stream {
     }
 
     /// Takes a payload that is one row of the timeline: a picture, an event.
-    fn other(&mut self, item: &PipeItem, kind: StreamKind, replay: &mut Replay) -> Result<Option<i64>, String> {
+    fn other(&mut self, item: &PipeItem, kind: StreamKind, replay: &mut Replay, marks: &mut LiveMarks) -> Result<Option<i64>, String> {
         let film = match &self.film {
             Some(film) => {
                 let cannot = || format!("pictures cannot be shown live: expected H.264, JPEG or PNG, found {:?}", item.encoding);
@@ -323,6 +335,7 @@ impl Stream {
             Place::Next(growth) => growth,
             Place::Anew(growth) => {
                 self.forget(kind, usize::MAX, replay);
+                marks.forget_lane(self.lane);
                 growth
             }
         };

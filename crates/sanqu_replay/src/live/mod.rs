@@ -15,6 +15,7 @@ mod field;
 mod follow;
 mod gather;
 mod inbox;
+mod marks;
 mod numbering;
 mod plugin;
 mod ring;

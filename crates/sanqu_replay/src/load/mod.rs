@@ -88,7 +88,7 @@ pub(crate) fn load_with(options: &LoadOptions, known: &mut KnownLooks) -> Result
     let cache = WindowCache::new(WINDOW_BYTES_MAX).map_err(|source| ReplayError::Thread { name: "rows", source })?;
     for ((store, episode), shift_ns) in episodes.iter().zip(&shifts) {
         let ledger = episode.loss()?;
-        marks.extend(marks::read(episode, *shift_ns)?);
+        marks.extend(marks::read(episode, *shift_ns, &mut warnings)?);
         for entry in &episode.manifest().robots {
             let place = place(&field, &robots, entry, &episode.manifest().station, &mut warnings);
             let source = Source { store: store.as_ref(), episode, entry, ledger: &ledger, options, cache: &cache };

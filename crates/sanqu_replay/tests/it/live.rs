@@ -17,6 +17,7 @@ use sanqu_replay::cameras::{FrameSource, Library, LiveEncoding, LiveFilm};
 use sanqu_replay::frame::bevy_from_world;
 use sanqu_replay::live::{Follow, Inbox, LivePlugin, LiveSource, LiveStage, RingLimits, stage};
 use sanqu_replay::load::LoadOptions;
+use sanqu_replay::mark::{EVENT_MARKS_MAX, MarkKind};
 use sanqu_replay::replay::Replay;
 use sanqu_replay::robots::{ReplayRobot, RobotsPlugin, Stale};
 use sanqu_replay::timeline::{Playhead, TimelinePlugin};
@@ -25,7 +26,7 @@ use sanqu_replay::window::KeysPlugin;
 use sanqu_robot::LinkPoses;
 use sanqu_store::mp4::Mp4Reader;
 use sanqu_wire::pipe::{PipeItem, PipeKind};
-use sanqu_wire::{ENCODING_ARROW, encode_rows, fixed_list};
+use sanqu_wire::{ENCODING_ARROW, ENCODING_JSON, encode_rows, fixed_list};
 
 use crate::cameras::{golden, number_of};
 use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
@@ -354,6 +355,70 @@ fn what_is_held_is_bounded_in_time_and_bytes() {
         assert!(rows <= 600 + 2 * ROWS, "{rows} rows");
     }
     live.shows_row(1, 1999 - 50);
+}
+
+/// Event `seq` of the first robot, at a row's instant.
+fn event(seq: u64, row: usize, words: &str) -> PipeItem {
+    PipeItem {
+        robot: Some("tin-01".parse().unwrap()),
+        stream: Some("event".parse().unwrap()),
+        encoding: ENCODING_JSON.to_owned(),
+        boot: Some(1),
+        seq: Some(seq),
+        rows: 1,
+        t_ns: t_of(row),
+        recv_ns: t_of(row),
+        payload: words.as_bytes().to_vec(),
+        ..PipeItem::default()
+    }
+}
+
+#[test]
+fn events_of_a_running_robot_are_marks_that_one_can_jump_to() {
+    let mut live = Live::begin();
+    for number in 0..100 {
+        live.frame(number, &BOTH);
+    }
+    // The later one comes first: another robot's way may be shorter.
+    let stranger = PipeItem { robot: Some("tin-02".parse().unwrap()), ..event(0, 800, r#"{"text":"放下"}"#) };
+    live.take(vec![stranger, event(0, 300, r#"{"text":"抓取"}"#), event(0, 300, "twice"), event(1, 600, "{}")]);
+    let marks = |live: &Live| live.replay().marks.iter().map(|mark| (mark.t_ns, mark.text.clone())).collect::<Vec<_>>();
+    let expect = [(t_of(300), r#"tin-01: {"text":"抓取"}"#), (t_of(600), "tin-01: {}"), (t_of(800), r#"tin-02: {"text":"放下"}"#)];
+    assert_eq!(marks(&live), expect.map(|(t_ns, text)| (t_ns, text.to_owned())));
+    assert!(live.replay().marks.iter().all(|mark| mark.kind == MarkKind::Event));
+    for row in [800, 600, 300] {
+        live.press(KeyCode::BracketLeft);
+        assert_eq!(live.playhead().t_ns, t_of(row));
+        live.shows_row(0, row);
+    }
+    live.press(KeyCode::BracketRight);
+    assert_eq!((live.playhead().t_ns, live.follows()), (t_of(600), false));
+
+    let wrong = PipeItem { payload: vec![0xff, 0xfe], ..event(2, 700, "") };
+    let other = PipeItem { encoding: "application/cdr".to_owned(), ..event(3, 700, "no text") };
+    live.take(vec![wrong, other]);
+    let notes = live.app.world_mut().resource_mut::<LiveSource>().field.take_notes().join("\n");
+    assert!(notes.contains("tin-01 event: an event that is no text"), "{notes}");
+    assert_eq!(marks(&live).len(), 3);
+    // Its clock steps back: what it said before has no place any more, what others said has.
+    live.take(vec![event(4, 10, "back")]);
+    assert_eq!(marks(&live).into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["tin-01: back", "tin-02: {\"text\":\"放下\"}"]);
+}
+
+#[test]
+fn marks_of_a_running_field_are_bounded() {
+    let mut live = Live::with_limits(RingLimits { hold_ns: 1_000_000_000, bytes_max: usize::MAX });
+    live.take((0..EVENT_MARKS_MAX + 50).map(|seq| event(seq as u64, seq / 100, &seq.to_string())).collect());
+    let texts = |live: &Live| live.replay().marks.iter().map(|mark| mark.text.clone()).collect::<Vec<_>>();
+    assert_eq!(live.replay().marks.len(), EVENT_MARKS_MAX);
+    assert!(!texts(&live).contains(&"tin-01: 49".to_owned()) && texts(&live).contains(&"tin-01: 50".to_owned()), "the oldest go");
+    let notes = live.app.world_mut().resource_mut::<LiveSource>().field.take_notes().join("\n");
+    assert!(notes.contains("more than 4096 events"), "{notes}");
+    live.take(vec![event(9000, 1100, "late")]);
+    for number in 0..160 {
+        live.frame(number, &["tin-01"]);
+    }
+    assert_eq!(texts(&live), ["tin-01: late"], "what is older than what is held goes");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use arrow_array::types::Float64Type;
 use sanqu_model::{ClockOffset, EpisodeId, Id, LossCause, Quantity, RobotEntry, StreamDescription, canonical_json};
 use sanqu_replay::ReplayError;
 use sanqu_replay::load::{LoadOptions, load};
+use sanqu_replay::mark::EVENT_MARKS_MAX;
 use sanqu_replay::replay::Posture;
 use sanqu_replay::track::Gap;
 use sanqu_store::{Control, Decision, DecisionKind, EpisodeStart, JournalWriter, Sample, Store, seal};
-use sanqu_wire::{ENCODING_ARROW, SampleHeader, encode_rows, fixed_list};
+use sanqu_wire::{ENCODING_ARROW, ENCODING_JSON, SampleHeader, encode_rows, fixed_list};
 
 use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
 
@@ -70,8 +71,30 @@ fn record(store: &Store, number: u128, description_hash: Option<String>) {
     record_parts(store, number, description_hash, &[Part { boot: BOOT, rows: 0..100 }, Part { boot: BOOT, rows: 150..200 }]);
 }
 
-/// An episode of these rows of one robot. What lies between two parts of a start was lost; another start goes on right behind.
 pub(crate) fn record_parts(store: &Store, number: u128, description_hash: Option<String>, parts: &[Part]) {
+    record_saying(store, number, description_hash, parts, &[]);
+}
+
+/// What the robot says itself at instants of the timeline, in its event stream.
+fn say(journal: &mut JournalWriter, said: &[(i64, &str)]) {
+    let stream = StreamDescription { encoding: ENCODING_JSON.to_owned(), quantities: Vec::new(), ..description() };
+    let stream = StreamDescription { stream: "event".parse().unwrap(), ..stream };
+    let key = "sanqu/test/tin-01/event".parse().unwrap();
+    for ((t_ns, words), seq) in said.iter().zip(0..) {
+        if seq == 0 {
+            let (robot, description) = (id("tin-01"), stream.clone());
+            journal.control(&Control::Describe { robot, description }).unwrap();
+            journal.control(&Control::Baseline { robot: id("tin-01"), stream: stream.stream.clone(), boot: BOOT, next_seq: 0 }).unwrap();
+        }
+        let header = SampleHeader { rows: 1, boot: BOOT, seq, capture_ns: *t_ns, clock: 1, ..SampleHeader::default() };
+        let (attachment, payload) = (header.encode(words.as_bytes()), words.as_bytes());
+        let sample = Sample { key: &key, encoding: ENCODING_JSON, attachment: &attachment, payload, recv_ns: *t_ns };
+        journal.append(&sample).unwrap();
+    }
+}
+
+/// An episode of these rows of one robot. What lies between two parts of a start was lost; another start goes on right behind.
+fn record_saying(store: &Store, number: u128, description_hash: Option<String>, parts: &[Part], said: &[(i64, &str)]) {
     let start = EpisodeStart {
         episode: EpisodeId::new(START_NS, number),
         field: id("test"),
@@ -108,6 +131,7 @@ pub(crate) fn record_parts(store: &Store, number: u128, description_hash: Option
     }
     let end_ns = START_NS + i64::try_from(later + parts.last().map_or(0, |last| last.rows.end)).unwrap() * PERIOD_NS;
     journal.control(&Control::Event { t_ns: START_NS + 7, name: "mark".to_owned(), text: "it waves".to_owned() }).unwrap();
+    say(&mut journal, said);
     journal.control(&Control::Stop { stop_ns: end_ns, ended_by: "stop".to_owned() }).unwrap();
     seal(store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
 }
@@ -158,6 +182,27 @@ fn a_sealed_episode_is_shown_with_its_own_description_place_and_gap() {
     assert!(held.in_gap && held.row == Some(99), "{held:?}");
     let elbow = record.model.joint_index("l_elbow_joint").unwrap();
     assert_eq!(posture.q[elbow].to_bits(), row_values(99)[3].to_bits());
+}
+
+#[test]
+fn what_a_robot_says_itself_is_marked_as_far_as_there_is_room() {
+    let bench = Bench::new();
+    let parts = [Part { boot: BOOT, rows: 0..200 }];
+    record_saying(&bench.store, 1, None, &parts, &[(START_NS + 20, r#"{"text":"抓取"}"#), (START_NS + 40, "{}")]);
+    let marked = |loaded: &sanqu_replay::load::Loaded| {
+        let marks = loaded.replay.marks.iter().map(|mark| (mark.t_ns - START_NS, mark.text.clone()));
+        marks.filter(|(_, text)| text.starts_with("tin-01")).collect::<Vec<_>>()
+    };
+    let loaded = load(&bench.options("last")).unwrap();
+    assert_eq!(marked(&loaded), [(20, r#"tin-01: {"text":"抓取"}"#.to_owned()), (40, "tin-01: {}".to_owned())]);
+    assert!(!warned(&loaded.warnings, "marked"), "{:?}", loaded.warnings);
+
+    let many: Vec<(i64, &str)> = (0..5000).map(|number| (START_NS + number, "{}")).collect();
+    record_saying(&bench.store, 2, None, &parts, &many);
+    let loaded = load(&bench.options("last")).unwrap();
+    let marks = marked(&loaded);
+    assert_eq!((marks.len(), marks.last().unwrap().0), (EVENT_MARKS_MAX, 4095));
+    assert!(warned(&loaded.warnings, "tin-01: event has 5000 rows: the first 4096 are marked"), "{:?}", loaded.warnings);
 }
 
 #[test]
