@@ -9,6 +9,7 @@ mod films;
 mod journals;
 mod limit;
 mod payloads;
+mod pipes;
 mod records;
 mod ros1;
 mod script;
@@ -28,7 +29,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "header", run: payloads::header, seeds: seeds::headers },
     Target { name: "rows", run: payloads::rows, seeds: seeds::rows },
     Target { name: "h264", run: payloads::video, seeds: seeds::video },
@@ -37,6 +38,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "journal", run: journals::run, seeds: journals::seeds },
     Target { name: "records", run: records::run, seeds: records::seeds },
     Target { name: "manifest", run: journals::manifest, seeds: journals::manifest_seeds },
+    Target { name: "pipe", run: pipes::run, seeds: pipes::seeds },
 ];
 
 /// The target of this name.

@@ -42,7 +42,7 @@ macro_rules! replays {
     };
 }
 
-replays!(header rows h264 ros1 mp4 journal records manifest);
+replays!(header rows h264 ros1 mp4 journal records manifest pipe);
 
 #[test]
 fn the_corpus_stays_small() {

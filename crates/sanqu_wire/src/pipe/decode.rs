@@ -14,6 +14,8 @@ use crate::rows::PAYLOAD_BYTES_MAX;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Marker and length before a message's metadata.
 const PREFIX_BYTES: usize = 8;
+/// An offset of a text or of bytes within its buffer.
+const OFFSET_BYTES: usize = 4;
 /// Buffers of one item in each column: bits of a value, or texts and bytes with their offsets.
 const COLUMNS: [Kind; 13] = [
     Kind::Bytes,
@@ -154,15 +156,19 @@ fn check(batch: Batch<'_>, body_bytes: usize) -> Result<(), WireError> {
         let nulls = length(node.null_count(), items, &place)?;
         let validity = if nulls > 0 { items.div_ceil(8) } else { 0 };
         let parts = match kind {
-            Kind::Bits(bits) => [Some(validity), Some((items * bits).div_ceil(8)), None],
-            Kind::Bytes => [Some(validity), Some((items + 1) * 4), Some(0)],
+            Kind::Bits(bits) => [Some((validity, 1)), Some(((items * bits).div_ceil(8), 1)), None],
+            Kind::Bytes => [Some((validity, 1)), Some(((items + 1) * OFFSET_BYTES, OFFSET_BYTES)), Some((0, 1))],
         };
-        for needed in parts.into_iter().flatten() {
+        for (needed, unit) in parts.into_iter().flatten() {
             let Some(buffer) = buffers.next() else { return Err(bad(place, "too few buffers")) };
             let at = length(buffer.offset(), body_bytes, &place)?;
             let bytes = length(buffer.length(), body_bytes - at, &place)?;
             if bytes < needed {
                 return Err(bad(place, format!("{bytes} bytes of values, expected at least {needed}")));
+            }
+            // Arrow's reader panics over a part of an offset.
+            if !bytes.is_multiple_of(unit) {
+                return Err(bad(place, format!("{bytes} bytes of offsets, expected a multiple of {unit}")));
             }
         }
     }

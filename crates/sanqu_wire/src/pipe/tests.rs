@@ -95,6 +95,21 @@ fn what_is_no_pipe_is_refused_by_name() {
 }
 
 #[test]
+fn lengths_of_buffers_that_are_no_whole_offsets_are_refused() {
+    let bytes = pipe(&[vec![pulse(), pulse(), pulse()]]);
+    let head = PipeDecoder::new().unwrap().head.len();
+    // Four offsets of 4 bytes: the length of every column of texts, in the middle of its place and length in the message.
+    let length = 16_i64.to_le_bytes();
+    let places = (head..bytes.len() - 8).step_by(8).filter(|at| bytes[*at..at + 8] == length).collect::<Vec<_>>();
+    let refused = places.into_iter().filter(|at| {
+        let mut damaged = bytes.clone();
+        damaged[*at] = 17;
+        read(&damaged, 512).is_err_and(|error| error.to_string().contains("17 bytes of offsets, expected a multiple of 4"))
+    });
+    assert!(refused.count() >= 4, "columns of texts");
+}
+
+#[test]
 fn what_is_too_large_is_not_written() {
     let mut encoder = PipeEncoder::new().unwrap();
     assert!(encoder.encode(&[]).is_err());
