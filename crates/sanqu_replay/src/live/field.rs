@@ -139,6 +139,13 @@ impl LiveField {
         described.filter(|key| !self.streams.contains_key(*key)).map(|(_, stream)| stream).collect()
     }
 
+    /// Whether every robot that shows itself has said what it sends, and all of that has begun to come.
+    pub fn is_complete(&self, replay: &Replay) -> bool {
+        let said = |robot: usize| self.facts.keys().any(|(index, _)| *index == robot);
+        let shown = |robot: usize| replay.robots.get(robot).is_some_and(|record| record.track.rows() > 0);
+        (0..replay.robots.len()).all(|robot| self.silent_streams(robot).is_empty() && (said(robot) || !shown(robot)))
+    }
+
     /// Takes what came, then forgets what is more than may be held.
     pub fn apply(&mut self, items: Vec<PipeItem>, replay: &mut Replay) {
         for item in items {

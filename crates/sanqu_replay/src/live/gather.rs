@@ -11,7 +11,7 @@ use crate::timeline::nanoseconds;
 
 /// How long robots may take until their first rows.
 const FIRST_ROWS_WAIT: Duration = Duration::from_secs(10);
-/// How long is waited for streams that a robot says it has, once its joints have come.
+/// How long is waited for what a robot says of its streams, and for those that it says it has, once its joints have come.
 const OTHER_ROWS_WAIT: Duration = Duration::from_secs(3);
 /// How long nothing may come.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ pub fn gather(mut child: Child, staged: LiveStage, wanted: Gather, try_it: &str)
         }
         let Some((joined, newest_ns)) = joined.zip(field.newest_ns()) else { continue };
         let begun = |camera: &CameraRecord| !matches!(&camera.source, FrameSource::Live(film) if !film.has_keyframe());
-        let complete = (0..replay.robots.len()).all(|robot| field.silent_streams(robot).is_empty()) && replay.cameras.iter().all(begun);
+        let complete = field.is_complete(&replay) && replay.cameras.iter().all(begun);
         if from_ns.is_none() && (complete || now - joined > OTHER_ROWS_WAIT) {
             from_ns = Some(newest_ns);
         }

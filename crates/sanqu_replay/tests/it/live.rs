@@ -422,6 +422,26 @@ fn marks_of_a_running_field_are_bounded() {
 }
 
 #[test]
+fn a_robot_is_complete_when_what_it_says_it_sends_has_come() {
+    let mut live = Live::begin();
+    let complete = |live: &Live| live.app.world().resource::<LiveSource>().field.is_complete(live.replay());
+    live.take(vec![joints("tin-01", 0)]);
+    assert!(!complete(&live), "it has not said what its rows are");
+    let says = |stream: &str| PipeItem {
+        kind: PipeKind::Described,
+        stream: Some(stream.parse().unwrap()),
+        payload: b"rate_hz=500".to_vec(),
+        ..joints("tin-01", 0)
+    };
+    live.take(vec![says("joint")]);
+    assert!(complete(&live), "of the other nothing has come: it need not say anything");
+    live.take(vec![says("motor")]);
+    assert!(!complete(&live));
+    live.take(vec![PipeItem { stream: Some("motor".parse().unwrap()), ..joints("tin-01", 0) }]);
+    assert!(complete(&live));
+}
+
+#[test]
 fn a_clock_that_stepped_back_begins_anew() {
     let mut live = Live::begin();
     for number in 500..520 {
