@@ -6,7 +6,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampNanosecondType, UInt32Type, UInt64Type};
 use proptest::prelude::*;
 use sanqu_model::{RobotEntry, StreamDescription};
-use sanqu_store::{Control, JournalWriter, Sample, SealStage, StoreError, seal, verify};
+use sanqu_store::disk::{Disk, Operation, Verdict, Watch};
+use sanqu_store::{Control, JournalWriter, Sample, SealStage, Store, StoreError, seal, verify};
 use sanqu_wire::{ENCODING_ARROW, ENCODING_JPEG, ENCODING_JSON, SampleHeader};
 
 use crate::fixture::{BOOT, Bench, JOINTS, Message, describe, id, joint_entry, key, ledger, position, record, start, stop, t_ns};
@@ -400,6 +401,48 @@ fn a_kill_between_the_removals_of_two_segments_is_repaired() {
     fs::write(&path, bytes).unwrap();
     assert_eq!(bench.seal(&path), sealed);
     assert!(!path.exists());
+}
+
+/// Spoils one sealed file when another is made durable.
+#[derive(Debug)]
+struct Spoil {
+    file: &'static str,
+    when: &'static str,
+}
+
+impl Watch for Spoil {
+    fn before(&self, operation: &Operation<'_>) -> Verdict {
+        if let Operation::SyncFile { path, .. } = operation
+            && path.ends_with(self.when)
+        {
+            let path = path.with_file_name(self.file);
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[40..200].fill(0);
+            fs::write(&path, bytes).unwrap();
+        }
+        Verdict::Go
+    }
+}
+
+#[test]
+fn what_does_not_read_back_as_it_was_written_costs_no_journal() {
+    let spoilt = |file, when| {
+        let bench = Bench::new();
+        let mut all = messages(6);
+        all[2].payload[300] ^= 1;
+        let path = record(&bench, 1, &all.into_iter().chain(crate::video::frames(20)).collect::<Vec<_>>(), 60);
+        let disk = Disk::watched(Arc::new(Spoil { file, when }));
+        let store = Store::open_or_create_on(disk, bench.store.root(), &id("desk"), "Asia/Shanghai").unwrap();
+        let error = seal(&store, &path, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains(file), "{error}");
+        assert!(path.exists() && bench.store.episodes().unwrap().is_empty(), "{file}");
+        // It was not the journal's fault.
+        assert_eq!(joint_entry(&bench.seal(&path)).rows, 50);
+    };
+    for file in ["walker-s-01.joint.parquet", "walker-s-01.camera.head.parquet", "walker-s-01.camera.head.mp4", "clocks.parquet"] {
+        spoilt(file, "loss.parquet");
+    }
+    spoilt("unparsed.mcap", "unparsed.mcap");
 }
 
 #[test]

@@ -126,9 +126,12 @@ fn repair_works_under_the_lock_and_twice() {
     drop(lock);
     let stale = bench.store.root().join(format!("episodes/date=2025-11-22/station=a01/{}.tmp", start(1).episode));
     fs::create_dir_all(&stale).unwrap();
+    let description = bench.store.root().join("robots/0123.tmp");
+    fs::create_dir_all(&description).unwrap();
     let details: Vec<String> = repair(&bench.store).unwrap().into_iter().map(|repaired| repaired.detail).collect();
-    assert!(details[0].starts_with("removed") && details[1].starts_with("sealed (recovered): 24 rows"), "{details:?}");
-    assert!(!stale.exists());
+    assert!(details[0].starts_with("removed") && details[2].starts_with("sealed (recovered): 24 rows"), "{details:?}");
+    assert_eq!(details[1], "removed: a description that was not copied to its end");
+    assert!(!stale.exists() && !description.exists());
     let sealed = contents(bench.last().dir());
     assert!(repair(&bench.store).unwrap().is_empty());
     assert_eq!(contents(bench.last().dir()), sealed);

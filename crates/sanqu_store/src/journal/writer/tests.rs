@@ -56,14 +56,14 @@ fn rows(store: &Store, boot: u64) -> SeqRanges {
 fn a_publisher_that_counts_wildly_does_not_stop_the_journal() {
     let (_folder, store) = store(Disk::default());
     let mut journal = JournalWriter::create(&store, &start()).unwrap();
-    for number in 0..40_000 {
+    for number in 0..50_000 {
         let header = SampleHeader { rows: 1, boot: number, ..SampleHeader::default() };
         let encoding = if number < 20_000 { "application/json".to_owned() } else { number.to_string() };
         let sample = Sample { key: &key(), encoding: &encoding, attachment: &header.encode(b"{}"), payload: b"{}", recv_ns: 0 };
         journal.append(&sample).unwrap();
     }
     journal.finish().unwrap();
-    assert_eq!(survey(&store, start().episode).unwrap().rows.len(), 40_000);
+    assert_eq!(survey(&store, start().episode).unwrap().rows.len(), 50_000);
 }
 
 /// Refuses one kind of operation from when it is told to.
