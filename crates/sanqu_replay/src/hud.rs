@@ -159,3 +159,78 @@ fn mark_line(playhead: &Playhead, replay: &Replay) -> Option<String> {
     let mark = replay.marks.get(before.checked_sub(1)?)?;
     (playhead.t_ns - mark.t_ns <= MARK_SHOWN_NS).then(|| format!("◆ {}", mark.text))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nalgebra::Isometry3;
+    use sanqu_model::FieldConfig;
+    use sanqu_robot::RobotModel;
+
+    use super::*;
+    use crate::body::Looks;
+    use crate::mark::{Mark, MarkKind};
+    use crate::timeline::Span;
+    use crate::track::Track;
+
+    const MS: i64 = 1_000_000;
+
+    /// Robots of these episodes.
+    fn replay(episodes: &[&str]) -> Replay {
+        let model = RobotModel::from_urdf_str("<robot name=\"tin\"><link name=\"base\"/></robot>").unwrap();
+        let record = |episode: &&str| RobotRecord {
+            robot: "tin-01".parse().unwrap(),
+            name: "Tin".to_owned(),
+            station: "a01".parse().unwrap(),
+            episode: (*episode).to_owned(),
+            looks: Arc::new(Looks::default()),
+            track: Track::growing(&model, Vec::new(), Vec::new()),
+            model: model.clone(),
+            drives: None,
+            base: None,
+            world_from_station: Isometry3::identity(),
+            shift_ns: 0,
+            lost_rows: 0,
+        };
+        let field = FieldConfig::parse("field = \"f\"\nname = \"f\"\ntime_zone = \"UTC\"\n").unwrap();
+        Replay::new(field, episodes.iter().map(record).collect(), 5000 * MS, 15_000 * MS)
+    }
+
+    #[track_caller]
+    fn names(episodes: &[&str], expect: &str) {
+        let lines = head(&Playhead::new(5000 * MS, 15_000 * MS), &replay(episodes), Lang::En);
+        assert!(lines.ends_with(&format!("  {expect}")), "{lines}");
+    }
+
+    #[test]
+    fn two_episodes_are_named_and_the_others_counted() {
+        names(&["A"], "A");
+        names(&["A", "A", "A"], "A");
+        names(&["A", "A", "B"], "A + B");
+        names(&["A", "B", "C"], "A + B +1 episodes");
+        names(&["A", "A", "B", "C", "C", "D"], "A + B +2 episodes");
+    }
+
+    #[test]
+    fn a_span_that_repeats_is_told_from_the_start_on() {
+        let mut playhead = Playhead::new(5000 * MS, 15_000 * MS);
+        (playhead.t_ns, playhead.repeat) = (7500 * MS, Some(Span { from_ns: 6000 * MS, to_ns: 8500 * MS }));
+        let line = head(&playhead, &replay(&["A"]), Lang::En);
+        assert!(line.contains(" 2.500 s / 10.0 s ") && line.contains("  A–B 1.00–3.50 s  A"), "{line}");
+    }
+
+    #[test]
+    fn a_mark_is_shown_from_its_instant_on_for_two_seconds() {
+        let mut replay = replay(&["A"]);
+        let mark = |t_ms: i64, text: &str| Mark { t_ns: t_ms * MS, kind: MarkKind::Event, text: text.to_owned() };
+        replay.marks = vec![mark(6000, "first"), mark(7000, "second")];
+        let mut shown = |t_ns: i64| {
+            let playhead = Playhead { t_ns, ..Playhead::new(5000 * MS, 15_000 * MS) };
+            mark_line(&playhead, &replay)
+        };
+        assert_eq!([6000 * MS - 1, 9000 * MS + 1].map(&mut shown), [None, None]);
+        assert_eq!([6000 * MS, 7000 * MS - 1].map(&mut shown), [Some("◆ first".to_owned()), Some("◆ first".to_owned())]);
+        assert_eq!([7000 * MS, 9000 * MS].map(&mut shown), [Some("◆ second".to_owned()), Some("◆ second".to_owned())]);
+    }
+}

@@ -446,3 +446,30 @@ fn place_of(item: &PipeItem) -> String {
     let text = |name: Option<&str>| name.unwrap_or("?").to_owned();
     format!("{} {}", text(item.robot.as_ref().map(|robot| robot.as_str())), text(item.stream.as_ref().map(|stream| stream.as_str())))
 }
+
+#[cfg(test)]
+mod tests {
+    use sanqu_model::FieldConfig;
+
+    use super::*;
+
+    #[test]
+    fn the_last_note_says_that_more_is_not_said() {
+        let mut replay = Replay::new(FieldConfig::parse("field = \"f\"\nname = \"f\"\ntime_zone = \"UTC\"\n").unwrap(), Vec::new(), 0, 0);
+        let mut field = LiveField::new(&replay, Vec::new());
+        let trouble = |number: usize| PipeItem { kind: PipeKind::Trouble, payload: number.to_string().into_bytes(), ..PipeItem::default() };
+        let mut said = |numbers: std::ops::Range<usize>| {
+            field.apply(numbers.map(trouble).collect(), &mut replay);
+            field.take_notes()
+        };
+        assert_eq!(said(0..NOTES_MAX - 1).len(), NOTES_MAX - 1);
+        assert_eq!(said(0..9), Vec::<String>::new(), "each sentence once");
+        let last = said(NOTES_MAX - 1..NOTES_MAX + 20);
+        assert_eq!(last.len(), 2, "{last:?}");
+        assert!(
+            last[0].ends_with(": 255") && last[1].contains("256 different things") && last[1].contains("not said any more"),
+            "{last:?}"
+        );
+        assert_eq!(said(0..2 * NOTES_MAX), Vec::<String>::new());
+    }
+}

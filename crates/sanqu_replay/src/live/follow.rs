@@ -133,6 +133,8 @@ mod tests {
         assert_eq!(frame(&mut follow, &mut head, 100, None), 1700, "silence lets what is held grow old");
         assert!((follow.age_secs().unwrap() - 1.0).abs() < 1e-9 && follow.on && head.playing);
         assert!(head.start_ns <= T0 && head.end_ns >= head.t_ns && head.end_ns - T0 <= 2250 * MS);
+        assert!(head.end_ns - head.start_ns >= 10_000 * MS, "at least ten seconds are shown");
+        assert_eq!(Follow::new(1e9).delay_ns, 30_000 * MS, "half of what is held at most");
     }
 
     #[test]
@@ -152,13 +154,29 @@ mod tests {
     #[test]
     fn a_source_that_became_slower_or_was_set_back_is_followed() {
         let (mut follow, mut head) = begun();
+        // From one moment on everything takes half a second.
         for number in 50..1000 {
-            frame(&mut follow, &mut head, number, Some(number * 20 - 500));
+            frame(&mut follow, &mut head, number, Some((number * 20 - 500).max(980)));
         }
         assert!((follow.behind_secs(head.t_ns).unwrap() - 0.3).abs() < 0.01);
         assert!((head.t_ns - T0) / MS < 20 * 1000 - 500 - 280, "now is where the rows are, not where they were once");
         let set_back = frame(&mut follow, &mut head, 1000, Some(3000));
         assert_eq!(set_back, 2700);
+    }
+
+    #[test]
+    fn a_clock_that_is_corrected_a_little_does_not_turn_time_around() {
+        let (mut follow, mut head) = begun();
+        assert_eq!([Some(900), Some(920), None].map(|newest_ms| frame(&mut follow, &mut head, 50, newest_ms)), [680, 680, 680]);
+        assert_eq!(frame(&mut follow, &mut head, 60, Some(1120)), 820, "and goes on from there");
+    }
+
+    #[test]
+    fn who_paused_ahead_of_the_delay_is_left_there() {
+        let (mut follow, mut head) = begun();
+        head.toggle();
+        head.t_ns = T0 + 990 * MS;
+        assert_eq!((frame(&mut follow, &mut head, 50, Some(1000)), follow.on, head.playing), (990, false, false));
     }
 
     #[test]

@@ -116,7 +116,17 @@ mod tests {
     fn a_clock_far_behind_begins_anew() {
         let numbered = |seq| item(Some(7), Some(seq), 0);
         next(&[(numbered(0), 5000), (numbered(2), 4500)], None, false);
+        next(&[(numbered(0), 5000), (numbered(2), 4500), (numbered(5), 4510)], gap(5001, 5001, Some(1)), false);
         assert!(matches!(last(&[(numbered(0), 5000), (numbered(2), 3000)]), Place::Anew(growth) if growth.t_ns == [3000 * MS, 3001 * MS]));
         next(&[(numbered(0), 5000), (numbered(2), 3000), (numbered(5), 3010)], gap(3001, 3010, Some(1)), false);
+    }
+
+    #[test]
+    fn a_gap_begins_at_the_newest_row_wherever_it_is_in_its_payload() {
+        let mut numbering = Numbering::default();
+        let mut place = |seq: u64, t_ms: [i64; 2]| numbering.place(&item(Some(7), Some(seq), 0), t_ms.map(|t_ms| t_ms * MS).to_vec());
+        place(0, [8, 5]);
+        let placed = place(4, [20, 21]);
+        assert!(matches!(&placed, Place::Next(growth) if growth.gap == gap(8, 20, Some(2))), "{placed:?}");
     }
 }

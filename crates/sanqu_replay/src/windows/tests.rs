@@ -1,6 +1,7 @@
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -112,6 +113,9 @@ fn the_next_window_is_read_ahead_only_while_rows_follow_each_other() {
     bench.row(5 * PAGE + 1);
     bench.cache.settle();
     assert_eq!(bench.pages_read(), [6], "the scene plays");
+    bench.row(5 * PAGE + 2);
+    bench.cache.settle();
+    assert!(bench.pages_read().is_empty(), "what is held is not read again");
     assert_eq!(bench.row(6 * PAGE), values(6 * PAGE));
     bench.cache.settle();
     assert_eq!(bench.pages_read(), [7], "and goes on in the next window, without waiting for it");
@@ -161,6 +165,91 @@ fn windows_looked_at_last_stay_and_those_shown_always() {
     assert_eq!(bench.pages_read(), [4], "4 has gone for 7, not what the other source shows");
     drop(still);
     assert_eq!(bench.cache.bytes(), 2 * PAGE_BYTES, "a source that goes takes its windows with it");
+    bench.row(4 * PAGE + 1);
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [5], "and leaves its room to read ahead");
+}
+
+#[test]
+fn what_was_read_ahead_is_not_pushed_out_by_another_source() {
+    let bench = bench(10, 4);
+    let other = RowSource::Windows(bench.cache.add(Double::whole(10)));
+    bench.row(0);
+    bench.row(1);
+    bench.cache.settle();
+    assert_eq!(bench.pages_read(), [0, 1]);
+    for page in [3, 5, 7] {
+        assert_eq!(other.row(page * PAGE).unwrap().to_vec(), values(page * PAGE));
+    }
+    assert_eq!(bench.source.peek(PAGE).unwrap().to_vec(), values(PAGE));
+    assert_eq!((bench.pages_read(), bench.cache.bytes()), (vec![], 4 * PAGE_BYTES));
+}
+
+/// A file whose readings ahead say that they have begun, and wait until they may go on.
+#[derive(Debug)]
+struct Gated {
+    file: Double,
+    begun: SyncSender<usize>,
+    go: Arc<Mutex<Receiver<()>>>,
+}
+
+impl ReadRows for Gated {
+    fn width(&self) -> usize {
+        self.file.width()
+    }
+
+    fn rows(&self) -> usize {
+        self.file.rows()
+    }
+
+    fn page_starts(&self) -> &[usize] {
+        self.file.page_starts()
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Vec<f64>, StoreError> {
+        if std::thread::current().name() == Some("rows") {
+            self.begun.send(rows.start / PAGE).unwrap();
+            self.go.lock().unwrap().recv().unwrap();
+        }
+        self.file.read(rows)
+    }
+}
+
+#[test]
+fn a_reading_that_comes_too_late_changes_nothing() {
+    let cache = WindowCache::new(20 * PAGE_BYTES).unwrap();
+    let ((begun, begins), (go, goes)) = (sync_channel(9), sync_channel(9));
+    let goes = Arc::new(Mutex::new(goes));
+    let source = || RowSource::Windows(cache.add(Gated { file: Double::whole(4), begun: begun.clone(), go: Arc::clone(&goes) }));
+    let (first, second) = (source(), source());
+    let begun = || begins.recv_timeout(Duration::from_secs(60)).unwrap();
+    for row in [0, 1] {
+        assert_eq!(first.row(row).unwrap().to_vec(), values(row));
+    }
+    assert_eq!(begun(), 1);
+    // Nobody waits for it; then it comes a second time, while another is wanted.
+    assert_eq!(first.row(PAGE).unwrap().to_vec(), values(PAGE));
+    go.send(()).unwrap();
+    assert_eq!((begun(), cache.bytes()), (2, 2 * PAGE_BYTES));
+    // Nobody is there any more for whom this one is.
+    drop(first);
+    for row in [0, 1] {
+        assert_eq!(second.row(row).unwrap().to_vec(), values(row));
+    }
+    go.send(()).unwrap();
+    assert_eq!((begun(), cache.bytes()), (1, PAGE_BYTES));
+    go.send(()).unwrap();
+}
+
+#[test]
+fn a_file_without_rows_and_one_without_pages_have_windows_too() {
+    assert!(bench(0, 1).row(0).is_empty());
+    let bench = bench(1, 1);
+    let whole = Double { rows: 200_000, pages: Vec::new(), ..Double::whole(1) };
+    let read = Arc::clone(&whole.read);
+    let source = RowSource::Windows(bench.cache.add(whole));
+    assert_eq!(source.row(150_000).unwrap().to_vec(), values(150_000));
+    assert_eq!(read.lock().unwrap().first(), Some(&(131_072..200_000)), "at most 2 MiB at once");
 }
 
 #[test]
