@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::program::{Running, Said, sanqu, streams};
 
 /// A folder of keys for the desk field.
-fn keys(folder: &Path) -> PathBuf {
+pub(crate) fn keys(folder: &Path) -> PathBuf {
     let keys = folder.join("keys");
     let dir = keys.to_str().unwrap();
     sanqu(["keys", "init", "--field", "desk", "--dir", dir]).exits(0);
@@ -17,7 +17,7 @@ fn keys(folder: &Path) -> PathBuf {
 }
 
 /// A recorder with keys on a free port, its endpoint, and the file with what it says.
-fn recorder(folder: &Path, keys: &str) -> (Running, String, PathBuf) {
+pub(crate) fn recorder(folder: &Path, keys: &str) -> (Running, String, PathBuf) {
     let (store, said) = (folder.join("store"), folder.join("recorder.log"));
     let arguments = ["record", "--store", store.to_str().unwrap(), "--listen", "tls/127.0.0.1:0", "--keys", keys];
     let mut running = Running::start_saying(arguments, &said);

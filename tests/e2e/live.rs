@@ -138,6 +138,42 @@ fn a_still_of_the_running_field_is_drawn_and_nothing_is_left_running() {
 }
 
 #[test]
+fn a_field_with_keys_is_drawn_with_those_of_a_viewer_only() {
+    if sibling("sanqu-live").is_none() || sibling("sanqu-replay").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let keys = crate::keys::keys(folder.path());
+    let all = keys.to_str().unwrap();
+    let (_recorder, endpoint, said) = crate::keys::recorder(folder.path(), all);
+    let _sim = Running::start(["sim", "--robots", "kuavo-01", "--connect", &endpoint, "--keys", all]);
+    let (field, out) = (field(), folder.path().join("now.png"));
+    let draw = |more: &[&str]| {
+        let fixed = ["replay", "--live", "--connect", &endpoint, "--field", field.to_str().unwrap(), "--render", out.to_str().unwrap()];
+        sanqu([&fixed[..], &["--size", "160x90", "--plain"], more].concat())
+    };
+    let (viewer, robot) = (keys.join("viewer-wall-1"), keys.join("robot-kuavo-01"));
+    let drawn = draw(&["--keys", viewer.to_str().unwrap()]);
+    if drawn.stderr.contains("no Vulkan adapter") {
+        eprintln!("skipped: no Vulkan adapter");
+        return;
+    }
+    // It ends well only when every robot that announces itself has sent its joints.
+    let drawn = drawn.exits(0);
+    assert!(drawn.stdout.contains("now.png") && std::fs::read(&out).unwrap().starts_with(b"\x89PNG"), "{}", drawn.stderr);
+    assert!(!drawn.stderr.contains("warning"), "{}", drawn.stderr);
+
+    std::fs::remove_file(&out).unwrap();
+    draw(&[]).exits(1).complains(&["sanqu-live: without --keys (the keys of a viewer): cannot connect to", &endpoint]);
+    let text = std::fs::read_to_string(&said).unwrap();
+    assert!(text.contains("a connection was refused"), "the recorder should say so:\n{text}");
+    draw(&["--keys", robot.to_str().unwrap()]).exits(1).complains(&["these are the keys of robot:kuavo-01", "a viewer"]);
+    let nowhere = folder.path().join("nowhere");
+    draw(&["--keys", nowhere.to_str().unwrap()]).exits(1).complains(&["sanqu-live: ", "nowhere"]);
+    assert!(!out.exists(), "a picture of a field that was not seen");
+}
+
+#[test]
 fn what_cannot_be_followed_says_why() {
     if sibling("sanqu-live").is_none() || sibling("sanqu-replay").is_none() {
         return;

@@ -128,7 +128,12 @@ async fn dial(args: &Args) -> Result<Node> {
             let keys = Keys::find(dir, Role::Viewer, None, now_ns())?;
             Node::secured_client(&endpoint("tls/127.0.0.1:7447"), &keys).await?
         }
-        None => Node::client(&endpoint("tcp/127.0.0.1:7447")).await?,
+        None => {
+            let endpoint = endpoint("tcp/127.0.0.1:7447");
+            let node = Node::client(&endpoint).await;
+            // What refuses strangers does not answer them either.
+            if endpoint.starts_with("tls/") { node.context("without --keys (the keys of a viewer)")? } else { node? }
+        }
     })
 }
 
