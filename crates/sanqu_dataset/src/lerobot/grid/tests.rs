@@ -87,3 +87,14 @@ fn the_fixed_grid_does_not_drift() {
     assert_eq!(grid.parts[0].row_t_ns.len(), 3000);
     assert_eq!(grid.parts[0].row_t_ns[2997], 7 + 99_900_000_000);
 }
+
+#[test]
+fn another_run_and_a_long_pause_split_although_the_numbers_go_on() {
+    let mut head = camera("head", 200, 0);
+    head.frames[80..].iter_mut().for_each(|frame| frame.run = 1); // its row is 50; the next keyframe is number 90, row 60
+    let note = "split, rows 50..=59 dropped: camera head lost frames between number 79 and 80";
+    check(&[head], &[(0, 50, vec![30]), (60, 61, vec![90])], &[note]);
+    let mut head = camera("head", 200, 0);
+    head.frames[90..].iter_mut().for_each(|frame| frame.t_ns += PERIOD / 2 + 1);
+    check(&[head], &[(0, 60, vec![30]), (60, 60, vec![90])], &["split before row 60: camera head took frame 90 50.0 ms after"]);
+}
