@@ -1,118 +1,37 @@
-//! AV1 pictures of one camera by row, from the last keyframe on.
+//! AV1: temporal units to pictures.
 
-use std::collections::VecDeque;
-use std::ops::Range;
+#[cfg(test)]
+mod tests;
 
-use arrow_array::cast::AsArray;
 use bevy::math::UVec2;
 use rav1d::{BitsPerComponent, Decoder, PixelLayout, PlanarImageComponent, Settings, pixel};
-use sanqu_model::{StreamEntry, VIDEO_DATA, VIDEO_KEYFRAME};
-use sanqu_store::Episode;
 
-use super::Picture;
-use super::film::{bytes_of, size_of};
+use super::film::size_of;
+use super::walk::{Decode, Pixels};
 
-/// Temporal units read from the file at once.
-const READ_ROWS: usize = 16;
 /// Largest picture that is decoded, pixels; the decoder refuses what is larger.
 const PIXELS_MAX: u32 = 8192 * 8192;
 
 /// Height from which colours that nobody describes are taken for those of high definition.
 const HD_HEIGHT_PX: u32 = 720;
 
-/// Temporal units in a column of the stream's Parquet file, and their decoder.
-pub(super) struct Av1 {
-    episode: Episode,
-    stream: StreamEntry,
-    /// Rows that decoding can begin at, ascending.
-    keyframes: Vec<usize>,
-    rows: usize,
-    decoder: Decoder,
-    /// The row that the decoder expects; none when it must begin at a keyframe.
-    next: Option<usize>,
-    /// Units that were read and not used yet, with their rows.
-    read: VecDeque<(usize, Vec<u8>)>,
-}
+/// An AV1 decoder.
+pub(super) struct Av1(Decoder);
 
-impl Av1 {
-    /// Reads which rows are keyframes.
-    ///
-    /// # Errors
-    /// In words for the picture's place.
-    pub(super) fn open(episode: &Episode, stream: &StreamEntry) -> Result<Self, String> {
-        let (mut keyframes, mut rows) = (Vec::new(), 0);
-        for batch in episode.read(stream, Some(&[VIDEO_KEYFRAME])).map_err(|error| error.to_string())? {
-            let batch = batch.map_err(|error| error.to_string())?;
-            let column = batch.column_by_name(VIDEO_KEYFRAME).and_then(|column| column.as_boolean_opt());
-            let column = column.ok_or_else(|| format!("column {VIDEO_KEYFRAME} is not one of true and false"))?;
-            keyframes.extend(column.iter().enumerate().filter(|(_, key)| *key == Some(true)).map(|(row, _)| rows + row));
-            rows += batch.num_rows();
-        }
-        let (episode, stream) = (episode.clone(), stream.clone());
-        Ok(Self { episode, stream, keyframes, rows, decoder: decoder()?, next: None, read: VecDeque::new() })
+impl Decode for Av1 {
+    /// One thread, no delay: a unit in, its picture out.
+    fn new() -> Result<Self, String> {
+        let mut settings = Settings::new();
+        settings.set_n_threads(1);
+        settings.set_max_frame_delay(1);
+        settings.set_frame_size_limit(PIXELS_MAX);
+        Decoder::with_settings(&settings).map(Self).map_err(|error| format!("AV1 decoder: {error}"))
     }
 
-    /// Goes on where the last picture ended, when that is between the keyframe and the row; else begins at the keyframe.
-    ///
-    /// # Errors
-    /// In words for the picture's place.
-    pub(super) fn picture(&mut self, row: usize) -> Result<Picture, String> {
-        if row >= self.rows {
-            return Err(format!("the film has {} frames, none of row {row}", self.rows));
-        }
-        let before = self.keyframes.partition_point(|key| *key <= row).checked_sub(1);
-        let key = before.map(|index| self.keyframes[index]).ok_or_else(|| format!("frame {row}: no keyframe before it"))?;
-        let begin = match self.next {
-            Some(next) if key < next && next <= row => next,
-            _ => {
-                self.decoder = decoder()?;
-                key
-            }
-        };
-        // Until the row is reached, an error leaves the decoder where nobody knows.
-        self.next = None;
-        let mut decoded = None;
-        for index in begin..=row {
-            let unit = self.unit(index, row)?;
-            decoded = decode(&mut self.decoder, unit).map_err(|error| format!("frame {index}: AV1: {error}"))?;
-        }
-        let decoded = decoded.ok_or_else(|| format!("frame {row}: the decoder gave no picture"))?;
-        let (size, rgba) = Planes::of(&decoded)?.rgba();
-        self.next = Some(row + 1);
-        Ok(Picture { row, from_row: key, size, rgba })
+    fn decode(&mut self, unit: Vec<u8>, shown: bool) -> Result<Option<Pixels>, String> {
+        let decoded = decode(&mut self.0, unit).map_err(|error| format!("AV1: {error}"))?;
+        decoded.filter(|_| shown).map(|picture| Ok(Planes::of(&picture)?.rgba())).transpose()
     }
-
-    /// The unit of `row`; reads it and those behind it up to `last`, and some more.
-    fn unit(&mut self, row: usize, last: usize) -> Result<Vec<u8>, String> {
-        while self.read.front().is_some_and(|(held, _)| *held < row) {
-            self.read.pop_front();
-        }
-        if self.read.front().is_none_or(|(held, _)| *held != row) {
-            let end = last.saturating_add(1).clamp(row + READ_ROWS, row + 4 * READ_ROWS).min(self.rows);
-            self.read = units(&self.episode, &self.stream, row..end)?;
-        }
-        self.read.pop_front().map(|(_, unit)| unit).ok_or_else(|| format!("no row {row}"))
-    }
-}
-
-/// One thread, no delay: a unit in, its picture out.
-fn decoder() -> Result<Decoder, String> {
-    let mut settings = Settings::new();
-    settings.set_n_threads(1);
-    settings.set_max_frame_delay(1);
-    settings.set_frame_size_limit(PIXELS_MAX);
-    Decoder::with_settings(&settings).map_err(|error| format!("AV1 decoder: {error}"))
-}
-
-fn units(episode: &Episode, stream: &StreamEntry, rows: Range<usize>) -> Result<VecDeque<(usize, Vec<u8>)>, String> {
-    let mut units = VecDeque::with_capacity(rows.len());
-    for batch in episode.read_rows(stream, Some(&[VIDEO_DATA]), rows.clone()).map_err(|error| error.to_string())? {
-        for bytes in bytes_of(&batch.map_err(|error| error.to_string())?)?.iter() {
-            let row = rows.start + units.len();
-            units.push_back((row, bytes.ok_or_else(|| format!("no bytes in row {row}"))?.to_vec()));
-        }
-    }
-    Ok(units)
 }
 
 /// The picture of a temporal unit, which is the last that the decoder gives for it (layers of a scalable film come one

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{BinaryArray, RecordBatch};
 use bevy::math::UVec2;
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource as _;
@@ -18,46 +16,20 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::av1::Av1;
 use super::picture::EDGE_MAX;
+use super::units::{Rows, Units, bytes_of};
+use super::walk::{Decode, Pixels, Walk};
 use super::{FrameSource, LiveEncoding, LiveFilm, Picture};
 
 /// Reads and decodes the pictures of one camera.
 pub(super) enum Film {
-    H264(Box<H264>),
-    Av1(Box<Av1>),
+    H264(Box<Walk<H264>>),
+    Av1(Box<Walk<Av1>>),
     Stills(Box<(Episode, StreamEntry)>),
-    Live(Arc<LiveFilm>, Box<Option<H264>>),
+    Live(Arc<LiveFilm>, Box<Option<Walk<H264>>>),
 }
 
-/// Where access units are.
-enum Units {
-    File(Box<Mp4Reader>),
-    Live(Arc<LiveFilm>),
-}
-
-impl Units {
-    fn keyframe_before(&self, row: usize) -> Result<usize, String> {
-        match self {
-            Self::File(reader) => {
-                reader.keyframe_before(row).ok_or_else(|| format!("the film has {} frames, none of row {row}", reader.len()))
-            }
-            Self::Live(film) => film.keyframe_before(row).ok_or_else(|| "its keyframe is not held".to_owned()),
-        }
-    }
-
-    fn frame(&mut self, row: usize) -> Result<Vec<u8>, String> {
-        match self {
-            Self::File(reader) => reader.frame(row).map_err(|error| error.to_string()),
-            Self::Live(film) => film.frame(row).map(|bytes| bytes.to_vec()).ok_or_else(|| "it is not held any more".to_owned()),
-        }
-    }
-}
-
-pub(super) struct H264 {
-    units: Units,
-    decoder: Decoder,
-    /// The picture that the decoder expects; none when it must begin at a keyframe.
-    next: Option<usize>,
-}
+/// An H.264 decoder.
+pub(super) struct H264(Decoder);
 
 impl Film {
     /// Opens the pictures.
@@ -68,9 +40,12 @@ impl Film {
         match source {
             FrameSource::Film(path) => {
                 let reader = Mp4Reader::open(path).map_err(|error| error.to_string())?;
-                Ok(Self::H264(Box::new(H264::of(Units::File(Box::new(reader)))?)))
+                Ok(Self::H264(Box::new(Walk::of(Units::File(Box::new(reader)))?)))
             }
-            FrameSource::Av1(stream) => Ok(Self::Av1(Box::new(Av1::open(&stream.0, &stream.1)?))),
+            FrameSource::Av1(stream) => {
+                let rows = Rows::open(&stream.0, &stream.1)?;
+                Ok(Self::Av1(Box::new(Walk::of(Units::Rows(Box::new(rows)))?)))
+            }
             FrameSource::Stills(stream) => Ok(Self::Stills(stream.clone())),
             FrameSource::Live(film) => Ok(Self::Live(Arc::clone(film), Box::default())),
             FrameSource::Unreadable(reason) => Err(reason.clone()),
@@ -91,50 +66,28 @@ impl Film {
     }
 }
 
-fn decoder() -> Result<Decoder, String> {
-    Decoder::new().map_err(|error| format!("H.264 decoder: {error}"))
-}
-
-impl H264 {
-    fn of(units: Units) -> Result<Self, String> {
-        Ok(Self { units, decoder: decoder()?, next: None })
+impl Decode for H264 {
+    fn new() -> Result<Self, String> {
+        Decoder::new().map(Self).map_err(|error| format!("H.264 decoder: {error}"))
     }
 
-    /// Goes on where the last picture ended, when that is between the keyframe and the row; else begins at the keyframe.
-    fn picture(&mut self, row: usize) -> Result<Picture, String> {
-        let key = self.units.keyframe_before(row)?;
-        let begin = match self.next {
-            Some(next) if key < next && next <= row => next,
-            _ => {
-                self.decoder = decoder()?;
-                key
-            }
-        };
-        // Until the row is reached, an error leaves the decoder where nobody knows.
-        self.next = None;
-        for index in begin..row {
-            let unit = self.units.frame(index)?;
-            self.decoder.decode(&unit).map_err(|error| format!("frame {index}: {error}"))?;
-        }
-        let unit = self.units.frame(row)?;
-        let decoded = self.decoder.decode(&unit).map_err(|error| format!("frame {row}: {error}"))?;
-        let decoded = decoded.ok_or_else(|| format!("frame {row}: the decoder gave no picture"))?;
+    fn decode(&mut self, unit: Vec<u8>, shown: bool) -> Result<Option<Pixels>, String> {
+        let Some(decoded) = self.0.decode(&unit).map_err(|error| error.to_string())?.filter(|_| shown) else { return Ok(None) };
         let (width, height) = decoded.dimensions();
         let size = size_of(width, height)?;
         let mut rgba = vec![0; width * height * 4];
         decoded.write_rgba8(&mut rgba);
-        self.next = Some(row + 1);
-        Ok(Picture { row, from_row: key, size, rgba })
+        Ok(Some((size, rgba)))
     }
 }
 
 /// A picture of a camera that is filming; the decoder is made when it is needed.
-fn live(film: &Arc<LiveFilm>, decoder: &mut Option<H264>, row: usize) -> Result<Picture, String> {
+fn live(film: &Arc<LiveFilm>, decoder: &mut Option<Walk<H264>>, row: usize) -> Result<Picture, String> {
     let encoding = film.encoding().ok_or("no picture yet")?;
     if encoding == LiveEncoding::H264 {
         let decoder = match decoder {
             Some(decoder) => decoder,
-            None => decoder.insert(H264::of(Units::Live(Arc::clone(film)))?),
+            None => decoder.insert(Walk::of(Units::Live(Arc::clone(film)))?),
         };
         return decoder.picture(row);
     }
@@ -149,7 +102,7 @@ fn still(episode: &Episode, stream: &StreamEntry, row: usize) -> Result<Picture,
     pictured(row, if stream.encoding == ENCODING_PNG { png(bytes) } else { jpeg(bytes) })
 }
 
-fn pictured(row: usize, decoded: Result<(UVec2, Vec<u8>), String>) -> Result<Picture, String> {
+fn pictured(row: usize, decoded: Result<Pixels, String>) -> Result<Picture, String> {
     let (size, rgba) = decoded.map_err(|error| format!("frame {row}: {error}"))?;
     if rgba.len() != size.element_product() as usize * 4 {
         return Err(format!("frame {row}: {} bytes for {}x{} pixels", rgba.len(), size.x, size.y));
@@ -157,7 +110,7 @@ fn pictured(row: usize, decoded: Result<(UVec2, Vec<u8>), String>) -> Result<Pic
     Ok(Picture { row, from_row: row, size, rgba })
 }
 
-fn jpeg(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
+fn jpeg(bytes: &[u8]) -> Result<Pixels, String> {
     let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGBA).set_max_width(EDGE_MAX).set_max_height(EDGE_MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let rgba = decoder.decode().map_err(|error| format!("JPEG: {error}"))?;
@@ -165,7 +118,7 @@ fn jpeg(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
     Ok((size_of(width, height)?, rgba))
 }
 
-fn png(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
+fn png(bytes: &[u8]) -> Result<Pixels, String> {
     let wrong = |error: png::DecodingError| format!("PNG: {error}");
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
@@ -180,12 +133,6 @@ fn png(bytes: &[u8]) -> Result<(UVec2, Vec<u8>), String> {
         other => return Err(format!("PNG: pixels came as {other:?}")),
     };
     Ok((size, rgba))
-}
-
-/// The column of payloads.
-pub(super) fn bytes_of(batch: &RecordBatch) -> Result<&BinaryArray, String> {
-    let column = batch.column_by_name(VIDEO_DATA).and_then(|column| column.as_binary_opt::<i32>());
-    column.ok_or_else(|| format!("column {VIDEO_DATA} holds no bytes"))
 }
 
 pub(super) fn size_of(width: usize, height: usize) -> Result<UVec2, String> {

@@ -1,6 +1,7 @@
 //! One thread that decodes what is asked for, so that the scene never waits.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -13,6 +14,8 @@ use crate::replay::Replay;
 
 /// Decoded pictures that are held, bytes.
 const FRAMES_BYTES_MAX: usize = 96 << 20;
+/// So often a camera's decoder is made anew after it panicked; then its film is no longer decoded.
+const PANICS_MAX: u32 = 4;
 /// Most pictures that wait behind those that are to be shown now.
 const WAITING_MAX: usize = 64;
 
@@ -134,21 +137,15 @@ impl Drop for Library {
 
 /// The worker: opens films, decodes, puts pictures into the cache.
 fn work(shared: &Shared) {
-    let mut films: Vec<Option<Result<Film, String>>> = Vec::new();
+    let mut films: Vec<Projector> = Vec::new();
     let mut turn = 0;
     let _closing = Closing(shared);
     while let Some((camera, row)) = next_job(shared, &mut turn) {
         if films.len() <= camera {
-            films.resize_with(camera + 1, || None);
+            films.resize_with(camera + 1, Projector::default);
         }
-        let film = films[camera].get_or_insert_with(|| {
-            let source = shared.lock().sources.get(camera).cloned();
-            source.map_or_else(|| Err("no such camera".to_owned()), |source| Film::open(&source))
-        });
-        let shot = match film {
-            Ok(film) => film.picture(row),
-            Err(reason) => Err(reason.clone()),
-        };
+        let source = shared.lock().sources.get(camera).cloned();
+        let shot = films[camera].picture(source, row);
         let mut desk = shared.lock();
         desk.cache.put((camera, row), Arc::new(shot));
         // Asked for and given: when the cache cannot hold all that is shown, it is asked for again, not decoded in circles.
@@ -157,6 +154,35 @@ fn work(shared: &Shared) {
         }
         drop(desk);
         shared.changed.notify_all();
+    }
+}
+
+/// One camera's film, opened when a picture of it is first asked for.
+#[derive(Default)]
+struct Projector {
+    film: Option<Result<Film, String>>,
+    panics: u32,
+}
+
+impl Projector {
+    /// The picture of a row. Decoders are others' code and get whatever a robot sent: a panic in one of them is that picture's damage, not
+    /// the end of all cameras.
+    fn picture(&mut self, source: Option<FrameSource>, row: usize) -> Result<Picture, String> {
+        let film = &mut self.film;
+        let shot = catch_unwind(AssertUnwindSafe(|| {
+            let open = || source.map_or_else(|| Err("no such camera".to_owned()), |source| Film::open(&source));
+            match film.get_or_insert_with(open) {
+                Ok(film) => film.picture(row),
+                Err(reason) => Err(reason.clone()),
+            }
+        }));
+        shot.unwrap_or_else(|_| {
+            self.panics += 1;
+            let reason = format!("frame {row}: the decoder failed");
+            // Nobody knows how the panic left the decoder: the next picture gets a new one.
+            self.film = (self.panics == PANICS_MAX).then(|| Err(format!("{reason}, as {} times before", PANICS_MAX - 1)));
+            Err(reason)
+        })
     }
 }
 

@@ -11,6 +11,8 @@ mod live;
 mod panels;
 mod picture;
 mod thumbnails;
+mod units;
+mod walk;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bevy::math::UVec2;
-use sanqu_model::{EpisodeId, Id, RobotEntry, StreamDescription, StreamEntry};
+use sanqu_model::{StreamDescription, StreamEntry};
 use sanqu_replay::bar::{BarLayout, bar_rows};
 use sanqu_replay::camera::Preset;
 use sanqu_replay::cameras::{FrameSource, Library, PanelLayout, Picture, THUMBNAIL_PX, shown_cameras};
@@ -13,10 +13,12 @@ use sanqu_replay::replay::Replay;
 use sanqu_replay::scene::Quality;
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::view::View;
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
+use sanqu_store::{Control, Sample};
 use sanqu_wire::{ENCODING_AV1, ENCODING_JPEG, ENCODING_PNG, FLAG_KEYFRAME, SampleHeader};
 
+use crate::episodes::{id, sealed, start, store};
 use crate::picture::{Shown, adapter};
+use crate::synthetic::START_NS;
 
 pub(crate) fn golden() -> Replay {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -141,32 +143,12 @@ fn jpeg(grey: u8) -> Vec<u8> {
     bytes
 }
 
-fn id(text: &str) -> Id {
-    text.parse().unwrap()
-}
-
 /// A picture of a camera: its bytes, and whether decoding can begin at it.
 type Frame = (Vec<u8>, bool);
 
 /// A sealed episode with one camera of ten pictures a second.
 fn camera_episode(root: &Path, encoding: &str, frames: &[Frame]) -> (sanqu_store::Episode, StreamEntry) {
-    let store = Store::open_or_create(root, &id("test"), "UTC").unwrap();
-    let start_ns = 1_763_740_800_000_000_000;
-    let start = EpisodeStart {
-        episode: EpisodeId::new(start_ns, 1),
-        field: id("test"),
-        zone: None,
-        station: id("a01"),
-        task: None,
-        prompt: String::new(),
-        operator: None,
-        robots: vec![RobotEntry { robot: id("tin-01"), model: "tin".to_owned(), description: None }],
-        start_ns,
-        pre_roll_ns: start_ns,
-        recorder: "test".to_owned(),
-        facts: Default::default(),
-    };
-    let mut journal = JournalWriter::create(&store, &start).unwrap();
+    let store = store(root);
     let description = StreamDescription {
         stream: "camera/wrist".parse().unwrap(),
         encoding: encoding.to_owned(),
@@ -175,20 +157,20 @@ fn camera_episode(root: &Path, encoding: &str, frames: &[Frame]) -> (sanqu_store
         quantities: Vec::new(),
         facts: Default::default(),
     };
-    journal.control(&Control::Describe { robot: id("tin-01"), description: description.clone() }).unwrap();
     let key = "sanqu/test/tin-01/camera/wrist".parse().unwrap();
-    for (seq, (payload, keyframe)) in (0_u64..).zip(frames) {
-        let capture_ns = start_ns + 100_000_000 * i64::try_from(seq).unwrap();
-        let schema_id = description.schema_id();
-        let flags = if *keyframe { FLAG_KEYFRAME } else { 0 };
-        let header = SampleHeader { flags, rows: 1, boot: 7, seq, capture_ns, clock: 1, schema_id };
-        let attachment = header.encode(payload);
-        let sample = Sample { key: &key, encoding, attachment: &attachment, payload, recv_ns: capture_ns };
-        journal.append(&sample).unwrap();
-    }
-    let stop_ns = start_ns + 100_000_000 * i64::try_from(frames.len()).unwrap();
-    journal.control(&Control::Stop { stop_ns, ended_by: "stop".to_owned() }).unwrap();
-    seal(&store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
+    let at = |frame: usize| START_NS + 100_000_000 * i64::try_from(frame).unwrap();
+    sealed(&store, &start("a01", START_NS), |journal| {
+        journal.control(&Control::Describe { robot: id("tin-01"), description: description.clone() }).unwrap();
+        for (frame, (payload, keyframe)) in frames.iter().enumerate() {
+            let (capture_ns, schema_id) = (at(frame), description.schema_id());
+            let flags = if *keyframe { FLAG_KEYFRAME } else { 0 };
+            let header = SampleHeader { flags, rows: 1, boot: 7, seq: frame as u64, capture_ns, clock: 1, schema_id };
+            let attachment = header.encode(payload);
+            let sample = Sample { key: &key, encoding, attachment: &attachment, payload, recv_ns: capture_ns };
+            journal.append(&sample).unwrap();
+        }
+        at(frames.len())
+    });
     let episode = store.find("last").unwrap();
     let stream = episode.stream(&id("tin-01"), "camera/wrist").unwrap().clone();
     (episode, stream)
@@ -282,4 +264,26 @@ fn a_damaged_av1_frame_says_so_and_the_next_keyframe_is_good() {
     assert!(row(4).as_ref().as_ref().unwrap_err().contains("frame 3: AV1"), "{:?}", row(4).as_ref().as_ref().err());
     assert_eq!(number_of(row(2).as_ref().as_ref().unwrap()), Some(2));
     assert_eq!(number_of(row(7).as_ref().as_ref().unwrap()), Some(7));
+}
+
+#[test]
+fn what_a_decoder_cannot_bear_is_that_pictures_damage_and_no_other_cameras() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = ivf("numbers-8bit.ivf");
+    let mut bad = good.clone();
+    // The keyframe's sequence header names the reserved colour matrix 3, at which the decoder's library panics.
+    bad[0].0[15] ^= 2;
+    let streams = [("bad", &bad), ("good", &good)].map(|(name, frames)| camera_episode(&folder.path().join(name), ENCODING_AV1, frames));
+    let library = Library::open(streams.map(|stream| FrameSource::Av1(Box::new(stream))).into()).unwrap();
+    for row in 0..2 {
+        let damaged = library.wait(0, row).unwrap();
+        assert_eq!(damaged.as_ref().as_ref().unwrap_err(), &format!("frame {row}: the decoder failed"));
+        assert_eq!(number_of(library.wait(1, row).unwrap().as_ref().as_ref().unwrap()), u32::try_from(row).ok());
+    }
+    assert_eq!(number_of(library.wait(0, 8).unwrap().as_ref().as_ref().unwrap()), Some(8), "behind the next keyframe it goes on");
+    for (row, expect) in
+        [(2, "frame 2: the decoder failed"), (3, "frame 3: the decoder failed"), (9, "frame 3: the decoder failed, as 3 times before")]
+    {
+        assert_eq!(library.wait(0, row).unwrap().as_ref().as_ref().unwrap_err(), expect, "it is not tried for ever");
+    }
 }

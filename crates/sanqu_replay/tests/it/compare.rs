@@ -1,10 +1,10 @@
 //! Two recordings, or commands and what was measured, in one place: from files to ghosts and tables.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use arrow_array::types::Float64Type;
 use bevy::MinimalPlugins;
 use bevy::app::App;
 use bevy::input::ButtonInput;
@@ -12,21 +12,21 @@ use bevy::input::keyboard::KeyCode;
 use bevy::prelude::{Transform, Visibility};
 use bevy::time::TimeUpdateStrategy;
 use nalgebra::Translation3;
-use sanqu_model::{EpisodeId, Id, Quantity, RobotEntry, StreamDescription};
+use sanqu_model::StreamDescription;
 use sanqu_replay::compare::{
     Align, CompareKeysPlugin, CompareOptions, ComparePlugin, CompareView, Ghost, GhostKind, GhostState, Progress, load_compared,
 };
 use sanqu_replay::frame::bevy_from_world;
-use sanqu_replay::load::{LoadOptions, Loaded};
+use sanqu_replay::load::Loaded;
 use sanqu_replay::replay::Replay;
 use sanqu_replay::robots::{ReplayRobot, RobotsPlugin};
 use sanqu_replay::timeline::{Playhead, TimelinePlugin};
 use sanqu_replay::window::KeysPlugin;
 use sanqu_robot::LinkPoses;
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Sample, Store, seal};
-use sanqu_wire::{ENCODING_ARROW, SampleHeader, encode_rows, fixed_list};
+use sanqu_store::{Control, JournalWriter};
 
-use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
+use crate::episodes::{Bench, append, id, positions, sealed, start};
+use crate::synthetic::{ELEMENTS, PERIOD_NS, START_NS, row_values};
 
 const ROWS: usize = 1000;
 /// The second episode begins so much later.
@@ -36,103 +36,46 @@ const AHEAD_ROWS: usize = 150;
 /// A joint follows its command by so many rows.
 const LAG_ROWS: usize = 40;
 
-fn id(text: &str) -> Id {
-    text.parse().unwrap()
-}
-
-fn description(stream: &str, elements: &[&str]) -> StreamDescription {
-    StreamDescription {
-        stream: stream.parse().unwrap(),
-        encoding: ENCODING_ARROW.to_owned(),
-        rate_hz: 500.0,
-        clock: 1,
-        quantities: vec![Quantity::f64("pos", "rad", &elements.iter().map(|name| format!("{name}_joint")).collect::<Vec<_>>())],
-        facts: Default::default(),
-    }
-}
-
 /// Rows of a stream; those of `lost` never arrive.
 struct Stream<'a> {
     name: &'a str,
     elements: &'a [&'a str],
-    lost: std::ops::Range<usize>,
+    lost: Range<usize>,
     values: &'a dyn Fn(usize) -> Vec<f64>,
 }
 
 impl Stream<'_> {
-    fn append(&self, journal: &mut JournalWriter, start_ns: i64, rows: std::ops::Range<usize>) {
-        let at = |row: usize| start_ns + PERIOD_NS * i64::try_from(row).unwrap();
-        let description = description(self.name, self.elements);
-        let times: Vec<i64> = rows.clone().map(at).collect();
-        let column = fixed_list::<Float64Type>(rows.clone().flat_map(self.values).collect::<Vec<f64>>(), self.elements.len()).unwrap();
-        let payload = encode_rows(&description, &times, vec![column]).unwrap();
-        let header = SampleHeader {
-            rows: u32::try_from(rows.len()).unwrap(),
-            boot: 7,
-            seq: rows.start as u64,
-            capture_ns: at(rows.start),
-            clock: 1,
-            schema_id: description.schema_id(),
-            ..SampleHeader::default()
-        };
-        let key = format!("sanqu/test/tin-01/{}", self.name).parse().unwrap();
-        let attachment = header.encode(&payload);
-        let sample = Sample { key: &key, encoding: ENCODING_ARROW, attachment: &attachment, payload: &payload, recv_ns: at(rows.end) };
-        journal.append(&sample).unwrap();
+    fn append(&self, journal: &mut JournalWriter, start_ns: i64, rows: Range<usize>) {
+        let at = |row: u64| start_ns + PERIOD_NS * i64::try_from(row).unwrap();
+        let values = rows.clone().flat_map(self.values).collect();
+        append(journal, &self.description(), (7, rows.start as u64..rows.end as u64), at, values);
     }
-}
 
-struct Bench {
-    folder: tempfile::TempDir,
-    store: Store,
+    fn description(&self) -> StreamDescription {
+        positions(self.name, self.elements)
+    }
 }
 
 impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_or_create(&folder.path().join("store"), &id("test"), "UTC").unwrap();
-        let robot = folder.path().join("assets/robots/tin");
-        std::fs::create_dir_all(&robot).unwrap();
-        std::fs::write(robot.join("robot.urdf"), urdf()).unwrap();
-        std::fs::create_dir_all(folder.path().join("assets/field")).unwrap();
-        std::fs::write(folder.path().join("assets/field/test.toml"), FIELD).unwrap();
-        Self { folder, store }
-    }
-
     /// Seals an episode of tin-01 at a station, with a mark `wave` after `mark_rows`; its id.
     fn record(&self, station: &str, start_ns: i64, mark_rows: usize, streams: &[Stream<'_>]) -> String {
-        let episode = EpisodeId::new(start_ns, 1);
-        let start = EpisodeStart {
-            episode,
-            field: id("test"),
-            zone: None,
-            station: id(station),
-            task: None,
-            prompt: String::new(),
-            operator: None,
-            robots: vec![RobotEntry { robot: id("tin-01"), model: "tin".to_owned(), description: None }],
-            start_ns,
-            pre_roll_ns: start_ns,
-            recorder: "test".to_owned(),
-            facts: Default::default(),
-        };
-        let mut journal = JournalWriter::create(&self.store, &start).unwrap();
-        let robot = id("tin-01");
-        for stream in streams {
-            let description = description(stream.name, stream.elements);
-            let name = description.stream.clone();
-            journal.control(&Control::Describe { robot: robot.clone(), description }).unwrap();
-            journal.control(&Control::Baseline { robot: robot.clone(), stream: name.clone(), boot: 7, next_seq: 0 }).unwrap();
-            for rows in [0..stream.lost.start, stream.lost.end..ROWS].into_iter().filter(|rows| !rows.is_empty()) {
-                stream.append(&mut journal, start_ns, rows);
-            }
-            journal.control(&Control::Final { robot: robot.clone(), stream: name, boot: 7, next_seq: ROWS as u64 }).unwrap();
-        }
+        let (start, robot) = (start(station, start_ns), id("tin-01"));
         let at = |rows: usize| start_ns + PERIOD_NS * i64::try_from(rows).unwrap();
-        journal.control(&Control::Event { t_ns: at(mark_rows), name: "mark".to_owned(), text: "wave".to_owned() }).unwrap();
-        journal.control(&Control::Stop { stop_ns: at(ROWS), ended_by: "stop".to_owned() }).unwrap();
-        seal(&self.store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
-        episode.to_string()
+        sealed(&self.store, &start, |journal| {
+            for stream in streams {
+                let description = stream.description();
+                let name = description.stream.clone();
+                journal.control(&Control::Describe { robot: robot.clone(), description }).unwrap();
+                journal.control(&Control::Baseline { robot: robot.clone(), stream: name.clone(), boot: 7, next_seq: 0 }).unwrap();
+                for rows in [0..stream.lost.start, stream.lost.end..ROWS].into_iter().filter(|rows| !rows.is_empty()) {
+                    stream.append(journal, start_ns, rows);
+                }
+                journal.control(&Control::Final { robot: robot.clone(), stream: name, boot: 7, next_seq: ROWS as u64 }).unwrap();
+            }
+            journal.control(&Control::Event { t_ns: at(mark_rows), name: "mark".to_owned(), text: "wave".to_owned() }).unwrap();
+            at(ROWS)
+        });
+        start.episode.to_string()
     }
 
     /// An episode, and one at another station in which all happens [`AHEAD_ROWS`] earlier and 50 rows are lost.
@@ -153,11 +96,6 @@ impl Bench {
         let joint = Stream { name: "joint", elements: &ELEMENTS, lost: ROWS..ROWS, values: &|row| row_values(row).to_vec() };
         let command = Stream { name: "command", elements: &["l_shoulder", "neck"], lost: ROWS..ROWS, values: &commanded };
         self.record("a01", START_NS, 0, &[joint, command])
-    }
-
-    fn options(&self, episodes: &[String]) -> LoadOptions {
-        let store = Some(self.store.root().to_path_buf());
-        LoadOptions { episodes: episodes.to_vec(), store, assets: vec![self.folder.path().join("assets")], ..LoadOptions::default() }
     }
 
     fn load(&self, episodes: &[String], align: &str) -> Loaded {

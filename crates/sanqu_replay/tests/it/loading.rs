@@ -1,35 +1,24 @@
 //! From a sealed episode on disk to a posture.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arrow_array::types::Float64Type;
-use sanqu_model::{ClockOffset, EpisodeId, Id, LossCause, Quantity, RobotEntry, StreamDescription, canonical_json};
+use sanqu_model::{ClockOffset, EpisodeId, LossCause, StreamDescription, canonical_json};
 use sanqu_replay::ReplayError;
 use sanqu_replay::load::{LoadOptions, load};
 use sanqu_replay::mark::EVENT_MARKS_MAX;
 use sanqu_replay::replay::Posture;
 use sanqu_replay::track::Gap;
-use sanqu_store::{Control, Decision, DecisionKind, EpisodeStart, JournalWriter, Sample, Store, seal};
-use sanqu_wire::{ENCODING_ARROW, ENCODING_JSON, SampleHeader, encode_rows, fixed_list};
+use sanqu_store::{Control, Decision, DecisionKind, EpisodeStart, JournalWriter, Sample, Store};
+use sanqu_wire::{ENCODING_JSON, SampleHeader};
 
-use crate::synthetic::{ELEMENTS, FIELD, PERIOD_NS, START_NS, row_values, urdf};
+use crate::episodes::{Bench, append, id, positions, sealed, start};
+use crate::synthetic::{ELEMENTS, PERIOD_NS, START_NS, row_values};
 
 const BOOT: u64 = 7;
 
-fn id(text: &str) -> Id {
-    text.parse().unwrap()
-}
-
 fn description() -> StreamDescription {
-    StreamDescription {
-        stream: "joint".parse().unwrap(),
-        encoding: ENCODING_ARROW.to_owned(),
-        rate_hz: 500.0,
-        clock: 1,
-        quantities: vec![Quantity::f64("pos", "rad", &ELEMENTS.map(|name| format!("{name}_joint")))],
-        facts: Default::default(),
-    }
+    positions("joint", &ELEMENTS)
 }
 
 /// Rows of one start of the robot's publisher, by sequence.
@@ -44,26 +33,16 @@ const MESSAGE_ROWS: usize = 500;
 /// Of so many rows, the last has a value that is no number.
 pub(crate) const NAN_EVERY: u64 = 5_000;
 
-/// A message of rows as a robot would send it; they were captured `later` rows after their sequence.
-fn append(journal: &mut JournalWriter, boot: u64, later: u64, rows: Range<u64>) {
-    let at = |row: u64| START_NS + PERIOD_NS * i64::try_from(row + later).unwrap();
-    let (from, to) = (rows.start, rows.end);
-    let times: Vec<i64> = rows.clone().map(at).collect();
-    let mut values: Vec<f64> = rows.clone().flat_map(|row| row_values(usize::try_from(row).unwrap())).collect();
-    for (row, values) in rows.zip(values.chunks_mut(ELEMENTS.len())) {
+/// Values of rows; now and then one that is no number.
+fn values(rows: Range<u64>) -> Vec<f64> {
+    let row = |row: u64| {
+        let mut values = row_values(usize::try_from(row).unwrap());
         if row % NAN_EVERY == NAN_EVERY - 1 {
             values[2] = f64::NAN;
         }
-    }
-    let column = fixed_list::<Float64Type>(values, ELEMENTS.len()).unwrap();
-    let payload = encode_rows(&description(), &times, vec![column]).unwrap();
-    let rows = u32::try_from(to - from).unwrap();
-    let schema_id = description().schema_id();
-    let header = SampleHeader { rows, boot, seq: from, capture_ns: at(from), clock: 1, schema_id, ..SampleHeader::default() };
-    let attachment = header.encode(&payload);
-    let key = "sanqu/test/tin-01/joint".parse().unwrap();
-    let sample = Sample { key: &key, encoding: ENCODING_ARROW, attachment: &attachment, payload: &payload, recv_ns: at(to) };
-    journal.append(&sample).unwrap();
+        values
+    };
+    rows.flat_map(row).collect()
 }
 
 /// An episode of rows 0..100 and 150..200 of one robot; 50 rows were lost on the way.
@@ -95,21 +74,17 @@ fn say(journal: &mut JournalWriter, said: &[(i64, &str)]) {
 
 /// An episode of these rows of one robot. What lies between two parts of a start was lost; another start goes on right behind.
 fn record_saying(store: &Store, number: u128, description_hash: Option<String>, parts: &[Part], said: &[(i64, &str)]) {
-    let start = EpisodeStart {
-        episode: EpisodeId::new(START_NS, number),
-        field: id("test"),
-        zone: Some(id("industry")),
-        station: id("a01"),
-        task: None,
-        prompt: String::new(),
-        operator: None,
-        robots: vec![RobotEntry { robot: id("tin-01"), model: "tin".to_owned(), description: description_hash }],
-        start_ns: START_NS,
-        pre_roll_ns: START_NS,
-        recorder: "test".to_owned(),
-        facts: Default::default(),
-    };
-    let mut journal = JournalWriter::create(store, &start).unwrap();
+    let mut start = EpisodeStart { episode: EpisodeId::new(START_NS, number), zone: Some(id("industry")), ..start("a01", START_NS) };
+    start.robots[0].description = description_hash;
+    sealed(store, &start, |journal| {
+        let end_ns = write(journal, parts);
+        say(journal, said);
+        end_ns
+    });
+}
+
+/// Writes these rows, and when the last of them ends.
+fn write(journal: &mut JournalWriter, parts: &[Part]) -> i64 {
     let (robot, stream) = (id("tin-01"), description().stream);
     journal.control(&Control::Describe { robot: robot.clone(), description: description() }).unwrap();
     let mut later = 0;
@@ -122,45 +97,16 @@ fn record_saying(store: &Store, number: u128, description_hash: Option<String>, 
         }
         for from in part.rows.clone().step_by(MESSAGE_ROWS) {
             let to = part.rows.end.min(from + u64::try_from(MESSAGE_ROWS).unwrap());
-            append(&mut journal, part.boot, later, from..to);
+            let at = |row: u64| START_NS + PERIOD_NS * i64::try_from(row + later).unwrap();
+            append(journal, &description(), (part.boot, from..to), at, values(from..to));
         }
         if parts.get(index + 1).is_none_or(|next| next.boot != part.boot) {
             let (robot, stream) = (robot.clone(), stream.clone());
             journal.control(&Control::Final { robot, stream, boot: part.boot, next_seq: part.rows.end }).unwrap();
         }
     }
-    let end_ns = START_NS + i64::try_from(later + parts.last().map_or(0, |last| last.rows.end)).unwrap() * PERIOD_NS;
     journal.control(&Control::Event { t_ns: START_NS + 7, name: "mark".to_owned(), text: "it waves".to_owned() }).unwrap();
-    say(&mut journal, said);
-    journal.control(&Control::Stop { stop_ns: end_ns, ended_by: "stop".to_owned() }).unwrap();
-    seal(store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
-}
-
-pub(crate) struct Bench {
-    folder: tempfile::TempDir,
-    pub(crate) store: Store,
-}
-
-impl Bench {
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_or_create(&folder.path().join("store"), &id("test"), "UTC").unwrap();
-        let robot = folder.path().join("assets/robots/tin");
-        std::fs::create_dir_all(&robot).unwrap();
-        std::fs::write(robot.join("robot.urdf"), urdf()).unwrap();
-        std::fs::create_dir_all(folder.path().join("assets/field")).unwrap();
-        std::fs::write(folder.path().join("assets/field/test.toml"), FIELD).unwrap();
-        Self { folder, store }
-    }
-
-    fn assets(&self) -> PathBuf {
-        self.folder.path().join("assets")
-    }
-
-    pub(crate) fn options(&self, episode: &str) -> LoadOptions {
-        let store = Some(self.store.root().to_path_buf());
-        LoadOptions { episodes: vec![episode.to_owned()], store, assets: vec![self.assets()], ..LoadOptions::default() }
-    }
+    START_NS + i64::try_from(later + parts.last().map_or(0, |last| last.rows.end)).unwrap() * PERIOD_NS
 }
 
 fn warned(warnings: &[String], part: &str) -> bool {
@@ -172,7 +118,7 @@ fn a_sealed_episode_is_shown_with_its_own_description_place_and_gap() {
     let bench = Bench::new();
     let hash = bench.store.snapshot_robot(&bench.assets().join("robots/tin")).unwrap();
     record(&bench.store, 1, Some(hash));
-    let loaded = load(&bench.options("last")).unwrap();
+    let loaded = load(&bench.options(&["last"])).unwrap();
     let record = &loaded.replay.robots[0];
     assert_eq!((record.name.as_str(), record.station.as_str(), record.lost_rows), ("铁皮 01", "a01", 50));
     assert_eq!(record.track.gaps().iter().map(|gap| gap.rows).collect::<Vec<_>>(), [Some(50)]);
@@ -193,13 +139,13 @@ fn what_a_robot_says_itself_is_marked_as_far_as_there_is_room() {
         let marks = loaded.replay.marks.iter().map(|mark| (mark.t_ns - START_NS, mark.text.clone()));
         marks.filter(|(_, text)| text.starts_with("tin-01")).collect::<Vec<_>>()
     };
-    let loaded = load(&bench.options("last")).unwrap();
+    let loaded = load(&bench.options(&["last"])).unwrap();
     assert_eq!(marked(&loaded), [(20, r#"tin-01: {"text":"抓取"}"#.to_owned()), (40, "tin-01: {}".to_owned())]);
     assert!(!warned(&loaded.warnings, "marked"), "{:?}", loaded.warnings);
 
     let many: Vec<(i64, &str)> = (0..5000).map(|number| (START_NS + number, "{}")).collect();
     record_saying(&bench.store, 2, None, &parts, &many);
-    let loaded = load(&bench.options("last")).unwrap();
+    let loaded = load(&bench.options(&["last"])).unwrap();
     let marks = marked(&loaded);
     assert_eq!((marks.len(), marks.last().unwrap().0), (EVENT_MARKS_MAX, 4095));
     assert!(warned(&loaded.warnings, "tin-01: event has 5000 rows: the first 4096 are marked"), "{:?}", loaded.warnings);
@@ -213,7 +159,7 @@ fn every_stream_has_its_lane_with_causes_of_gaps_and_what_happened_is_marked() {
     let later = START_NS + 3_000_000_000;
     let decision = Decision { kind: DecisionKind::Keep, who: "op-01".to_owned(), reason: "clean".to_owned(), at_ns: later };
     episode.append_decision(&decision).unwrap();
-    let replay = load(&bench.options("last")).unwrap().replay;
+    let replay = load(&bench.options(&["last"])).unwrap().replay;
     let [lane] = replay.lanes.as_slice() else { panic!("{:?}", replay.lanes) };
     assert_eq!((lane.robot, lane.stream.as_str(), lane.lost_rows, lane.open_loss), (0, "joint", 50, false));
     assert_eq!(lane.instants.as_slice().len(), 150);
@@ -235,7 +181,7 @@ fn rows_and_gaps_are_where_the_field_timeline_has_them() {
     let offset = |from_seq, offset_ns| ClockOffset { run: 0, from_seq, offset_ns, uncertainty_ns: Some(0) };
     manifest.streams[0].timeline = vec![offset(0, -WRONG_NS), offset(170, 0)];
     std::fs::write(episode.dir().join("manifest.json"), canonical_json(&manifest).unwrap()).unwrap();
-    let loaded = load(&bench.options("last")).unwrap();
+    let loaded = load(&bench.options(&["last"])).unwrap();
     let (track, lane) = (&loaded.replay.robots[0].track, &loaded.replay.lanes[0]);
     let at = |row: i64| START_NS + row * PERIOD_NS;
     assert_eq!((track.t_ns()[0], track.t_ns()[119], track.t_ns()[120]), (at(0) - WRONG_NS, at(169) - WRONG_NS, at(170)));
@@ -249,7 +195,7 @@ fn episodes_are_found_by_folder_and_told_apart_when_not_simultaneous() {
     let bench = Bench::new();
     record(&bench.store, 1, None);
     let folder = bench.store.find("last").unwrap().dir().to_str().unwrap().to_owned();
-    let twice = LoadOptions { episodes: vec![folder.clone(), folder], store: None, ..bench.options("") };
+    let twice = LoadOptions { episodes: vec![folder.clone(), folder], store: None, ..bench.options(&[""]) };
     let loaded = load(&twice).unwrap();
     assert!(warned(&loaded.warnings, "own description is not in the store"), "{:?}", loaded.warnings);
     let places: Vec<f64> = loaded.replay.robots.iter().map(|robot| robot.world_from_station.translation.y).collect();
@@ -259,9 +205,9 @@ fn episodes_are_found_by_folder_and_told_apart_when_not_simultaneous() {
 #[test]
 fn what_is_missing_is_named() {
     let bench = Bench::new();
-    let error = load(&LoadOptions { store: None, ..bench.options("last") }).unwrap_err();
+    let error = load(&LoadOptions { store: None, ..bench.options(&["last"]) }).unwrap_err();
     assert!(matches!(error, ReplayError::NoStore { .. }) && error.to_string().contains("--store"), "{error}");
     record(&bench.store, 1, None);
-    let error = load(&LoadOptions { assets: vec![Path::new("/nowhere").to_path_buf()], ..bench.options("last") }).unwrap_err();
+    let error = load(&LoadOptions { assets: vec![Path::new("/nowhere").to_path_buf()], ..bench.options(&["last"]) }).unwrap_err();
     assert!(error.to_string().contains("tin-01") && error.to_string().contains("/nowhere/robots/tin/robot.urdf"), "{error}");
 }

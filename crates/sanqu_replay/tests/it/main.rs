@@ -12,6 +12,7 @@
 mod cameras;
 mod compare;
 mod drives;
+mod episodes;
 mod golden;
 mod live;
 mod live_xray;

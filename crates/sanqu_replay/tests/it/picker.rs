@@ -13,41 +13,24 @@ use bevy::math::{IVec2, UVec2};
 use bevy::prelude::{Entity, Font, Text};
 use bevy::time::TimeUpdateStrategy;
 use bevy::window::{Monitor, PrimaryWindow, Window, WindowPosition, WindowResolution};
-use sanqu_model::{EpisodeId, Id};
 use sanqu_replay::lang::Lang;
 use sanqu_replay::picker::{Board, Picked, PickerPlugin, read, stores_below};
 use sanqu_replay::settings::{SettingsFile, WindowPlace};
 use sanqu_replay::timeline::Playhead;
 use sanqu_replay::track::Blend;
 use sanqu_replay::window::RememberPlugin;
-use sanqu_store::{Control, EpisodeStart, JournalWriter, Store, seal};
+use sanqu_store::EpisodeStart;
 
-fn id(text: &str) -> Id {
-    text.parse().unwrap()
-}
+use crate::episodes::{self, sealed};
+use crate::synthetic::START_NS;
 
 /// A store with one empty episode at each of `stations`, ten seconds apart.
 fn store(root: &Path, stations: &[&str]) -> PathBuf {
-    let store = Store::open_or_create(root, &id("test"), "UTC").unwrap();
+    let store = episodes::store(root);
     for (index, station) in (0_i64..).zip(stations) {
-        let start_ns = 1_763_740_800_000_000_000 + 10_000_000_000 * index;
-        let start = EpisodeStart {
-            episode: EpisodeId::new(start_ns, 1),
-            field: id("test"),
-            zone: None,
-            station: id(station),
-            task: None,
-            prompt: String::new(),
-            operator: None,
-            robots: Vec::new(),
-            start_ns,
-            pre_roll_ns: start_ns,
-            recorder: "test".to_owned(),
-            facts: Default::default(),
-        };
-        let mut journal = JournalWriter::create(&store, &start).unwrap();
-        journal.control(&Control::Stop { stop_ns: start_ns + 4_000_000_000, ended_by: "stop".to_owned() }).unwrap();
-        seal(&store, &journal.finish().unwrap(), &mut |_| {}).unwrap();
+        let start_ns = START_NS + 10_000_000_000 * index;
+        let start = EpisodeStart { robots: Vec::new(), ..episodes::start(station, start_ns) };
+        sealed(&store, &start, |_| start_ns + 4_000_000_000);
     }
     root.to_path_buf()
 }

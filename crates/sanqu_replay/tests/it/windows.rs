@@ -10,7 +10,8 @@ use sanqu_replay::windows::{RowSource, WindowCache, read_all};
 use sanqu_robot::RobotModel;
 use sanqu_store::{Episode, Series};
 
-use crate::loading::{Bench, NAN_EVERY, Part, record_parts};
+use crate::episodes::Bench;
+use crate::loading::{NAN_EVERY, Part, record_parts};
 use crate::synthetic::{ELEMENTS, PERIOD_NS, START_NS, urdf};
 
 /// A row with a value that is no number, at the end of a page.
@@ -120,7 +121,7 @@ fn rows_that_cannot_be_read_are_told_and_the_robot_is_grey() {
     let options = sanqu_replay::load::LoadOptions {
         episodes: vec![copy.path().to_str().unwrap().to_owned()],
         store: None,
-        ..recording.bench.options("")
+        ..recording.bench.options(&[""])
     };
     let replay = load(&options).unwrap().replay;
     let (record, mut posture) = (&replay.robots[0], Posture::default());
