@@ -1,8 +1,8 @@
 //! What the cameras see, as lines in the scene.
 
 use bevy::gizmos::gizmos::Gizmos;
-use bevy::math::Vec3;
-use bevy::prelude::{Color, Query, Res, Transform, Without};
+use bevy::math::{Vec2, Vec3};
+use bevy::prelude::{Camera, Camera3d, Color, GlobalTransform, Query, Res, Transform, UiScale, With, Without};
 
 use super::Mount;
 use crate::bar::Panels;
@@ -13,6 +13,8 @@ use crate::timeline::Playhead;
 
 /// How far the lines reach, m.
 const DEPTH_M: f64 = 0.3;
+/// Lines that would appear smaller than this are not drawn: they would be a blot over the robot. In the user interface's pixels.
+const EXTENT_MIN_PX: f32 = 40.0;
 /// Colour of a camera whose place is known, and of one where something is assumed; grey when its picture is not of this instant.
 const KNOWN: Color = Color::srgb(0.94, 0.60, 0.0);
 const ASSUMED: Color = Color::srgb(0.80, 0.47, 0.65);
@@ -27,16 +29,20 @@ pub fn corners(mount: &Mount, aspect: f32) -> [[f64; 3]; 4] {
 }
 
 type LinkPlaces<'w, 's> = Query<'w, 's, &'static Transform, Without<ReplayRobot>>;
+type View<'w, 's> = Query<'w, 's, (&'static Camera, &'static Transform), With<Camera3d>>;
 
 pub(super) fn draw(
     (replay, playhead, panels): (Res<'_, Replay>, Res<'_, Playhead>, Res<'_, Panels>),
     robots: Query<'_, '_, &ReplayRobot>,
     links: LinkPlaces<'_, '_>,
+    (view, scale): (View<'_, '_>, Res<'_, UiScale>),
     mut gizmos: Gizmos<'_, '_>,
 ) {
     if !panels.0 {
         return;
     }
+    let Ok((eye, eye_place)) = view.single() else { return };
+    let appears_at = |point: Vec3| eye.world_to_viewport(&GlobalTransform::from(*eye_place), point).ok().map(|at| at / scale.0);
     for camera in &replay.cameras {
         let Some(mount) = &camera.mount else { continue };
         let robot = robots.iter().find(|robot| robot.index == camera.robot);
@@ -51,11 +57,21 @@ pub(super) fn draw(
             (false, false) => KNOWN,
         };
         let corners: [Vec3; 4] = corners(mount, camera.aspect).map(|corner| place.transform_point(bevy_point(corner)));
+        if is_blot(std::iter::once(place.translation).chain(corners).map(appears_at)) {
+            continue;
+        }
         for (index, corner) in corners.iter().enumerate() {
             gizmos.line(place.translation, *corner, colour);
             gizmos.line(*corner, corners[(index + 1) % 4], colour);
         }
     }
+}
+
+/// Whether lines between points that appear at these places (none: behind the eye) are too small to be told from each other.
+fn is_blot(places: impl Iterator<Item = Option<Vec2>>) -> bool {
+    let Some(places) = places.collect::<Option<Vec<Vec2>>>() else { return false };
+    let (low, high) = places.iter().fold((Vec2::INFINITY, Vec2::NEG_INFINITY), |(low, high), at| (low.min(*at), high.max(*at)));
+    (high - low).max_element() < EXTENT_MIN_PX
 }
 
 #[cfg(test)]
@@ -77,5 +93,13 @@ mod tests {
             (angle(middle(upper_left, [DEPTH_M, upper_left[1], -upper_left[2]]), middle(upper_right, lower_right)) - 1.2).abs() < 1e-12
         );
         assert!(upper_left[1] > 0.0 && upper_left[2] > 0.0 && (upper_left[1] / upper_left[2] - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn lines_that_appear_small_are_a_blot() {
+        let blot = |places: &[(f32, f32)]| is_blot(places.iter().map(|at| Some(Vec2::from(*at))));
+        assert!(blot(&[(100.0, 100.0), (139.0, 100.0), (120.0, 139.0)]));
+        assert!(!blot(&[(100.0, 100.0), (141.0, 100.0)]) && !blot(&[(100.0, 100.0), (100.0, 59.0)]), "either way");
+        assert!(!is_blot([Some(Vec2::ZERO), None].into_iter()), "what reaches behind the eye is near");
     }
 }

@@ -3,6 +3,7 @@
 
 mod av1;
 mod cache;
+mod caption;
 mod film;
 mod frustum;
 mod layout;

@@ -10,6 +10,7 @@ use bevy::prelude::{
 };
 use bevy::text::{FontSize, LineBreak};
 
+use super::caption::Caption;
 use super::layout::{CAPTION_PX, PANELS_MAX, PanelLayout, shown_cameras};
 use super::{CameraRecord, Library, Shot, WaitForFrames};
 use crate::bar::{BarLayout, Focus, Layer, Panels, stretched};
@@ -22,6 +23,7 @@ use crate::track::Gap;
 use crate::xray::Xray;
 
 const CAPTION_FONT_PX: f32 = 10.0;
+const CAPTION_PADDING_PX: f32 = 4.0;
 const GROUND: Color = Color::srgba(0.06, 0.08, 0.10, 0.92);
 const INK: Color = Color::srgb(0.90, 0.92, 0.94);
 const WARNING: Color = Color::srgb(1.0, 0.66, 0.30);
@@ -37,6 +39,8 @@ pub(super) struct Panel {
     slot: usize,
     camera: Option<usize>,
     shown: Option<(usize, Option<usize>)>,
+    /// Room for its caption, in heights of the font.
+    caption_width: f32,
 }
 
 /// What a panel consists of.
@@ -55,8 +59,8 @@ pub(super) fn build(mut commands: Commands<'_, '_>, font: Res<'_, ReplayFont>, p
         let font = TextFont { font: font.0.clone().into(), font_size: FontSize::Px(CAPTION_FONT_PX), ..Default::default() };
         commands.spawn((Piece::Ground(slot), node(), GlobalZIndex(Layer::GROUND), BackgroundColor(GROUND), Visibility::Hidden));
         commands.spawn((Panel { slot, ..Panel::default() }, node(), GlobalZIndex(Layer::PICTURE), stretched(), Visibility::Hidden));
-        let text = (Text::default(), font, TextColor(INK), TextLayout { linebreak: LineBreak::WordOrCharacter, ..Default::default() });
-        let caption = Node { padding: UiRect::axes(Val::Px(4.0), Val::Px(0.0)), ..node() };
+        let text = (Text::default(), font, TextColor(INK), TextLayout { linebreak: LineBreak::NoWrap, ..Default::default() });
+        let caption = Node { padding: UiRect::axes(Val::Px(CAPTION_PADDING_PX), Val::Px(0.0)), ..node() };
         commands.spawn((Piece::Caption(slot), caption, GlobalZIndex(Layer::TEXT), text, Visibility::Hidden));
     }
 }
@@ -81,6 +85,7 @@ pub(super) fn lay_out(
         panel.shown = None;
         *visibility = if panel.camera.is_some() { Visibility::Inherited } else { Visibility::Hidden };
         if let Some(camera) = panel.camera {
+            panel.caption_width = (layout.room(panel.slot).width() - 2.0 * CAPTION_PADDING_PX) / CAPTION_FONT_PX;
             put(&mut node, fitting(layout.room(panel.slot), replay.cameras[camera].aspect));
         }
     }
@@ -148,7 +153,7 @@ pub(super) fn show(
         let state = State::of((record, lane), shown.playhead.t_ns, row, shot.as_ref());
         node.color = if matches!(state, State::Live) { Color::WHITE } else { STALE_TINT };
         let held = panel.shown.filter(|(of, _)| *of == camera).and_then(|(_, number)| number);
-        let text = caption(&shown, record, &state, (number, held));
+        let text = caption(&shown, record, &state, (number, held)).fitting(panel.caption_width);
         for (piece, mut caption, mut colour) in &mut captions {
             if *piece == Piece::Caption(panel.slot) && caption.0 != text {
                 caption.0.clone_from(&text);
@@ -194,15 +199,14 @@ impl State {
     }
 }
 
-fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, (number, held): (Option<usize>, Option<usize>)) -> String {
+fn caption<'a>(shown: &'a Shown<'_>, record: &CameraRecord, state: &State, (number, held): (Option<usize>, Option<usize>)) -> Caption<'a> {
     let lane = &shown.replay.lanes[record.lane];
     let lang = *shown.lang;
     let robot = shown.replay.robots.get(record.robot).map_or("", |robot| robot.robot.as_str());
-    let name = format!("{robot} {}", lane.stream.strip_prefix("camera/").unwrap_or(&lane.stream));
-    let place = match (number, lane.age_ns(shown.playhead.t_ns)) {
-        (Some(number), Some(age)) => format!("#{number} {:.0} ms", seconds(age) * 1e3),
-        _ => String::new(),
-    };
+    let camera = lane.stream.strip_prefix("camera/").unwrap_or(&lane.stream);
+    let age = lane.age_ns(shown.playhead.t_ns).filter(|_| number.is_some());
+    let number = number.filter(|_| age.is_some()).map_or_else(String::new, |number| format!("#{number}"));
+    let age = age.map_or_else(String::new, |age| format!("{:.0} ms", seconds(age) * 1e3));
     let state = match state {
         State::Live => String::new(),
         State::NoneYet => lang.pick("no picture yet", "尚无画面").to_owned(),
@@ -215,5 +219,5 @@ fn caption(shown: &Shown<'_>, record: &CameraRecord, state: &State, (number, hel
         State::Broken => lang.pick("predicted from lost frames", "参考帧丢失").to_owned(),
         State::Unreadable(reason) => reason.clone(),
     };
-    [name, place, state].iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("  ")
+    Caption { robot, camera, number, age, state }
 }

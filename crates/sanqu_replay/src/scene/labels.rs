@@ -3,7 +3,7 @@
 use bevy::prelude::{
     BackgroundColor, BorderRadius, Camera, Camera3d, Color, Commands, Component, ComputedNode, Entity, GlobalTransform, Justify, Node,
     PositionType, Query, Rect, Res, ResMut, Text, TextColor, TextFont, TextLayout, Transform, UiRect, UiScale, UiTransform, Val, Val2,
-    Vec3, Visibility, With, Without,
+    Vec2, Vec3, Visibility, With, Without,
 };
 use bevy::text::{FontSize, LineBreak};
 use nalgebra::Point3;
@@ -100,7 +100,7 @@ fn head_height_m(record: &RobotRecord) -> f64 {
 type Labels<'w, 's> = Query<'w, 's, (&'static WorldLabel, &'static ComputedNode, &'static mut Node, &'static mut Visibility)>;
 type View<'w, 's> = Query<'w, 's, (&'static Camera, &'static Transform), With<Camera3d>>;
 
-/// Moves labels to where their points appear. Of labels that would cover each other the nearest is shown, a robot's name rather
+/// Moves labels to where their points appear; those that the picture's edge would cut stand whole within it. Of labels that would cover each other the nearest is shown, a robot's name rather
 /// than a scene's.
 pub(super) fn follow(
     view: View<'_, '_>,
@@ -109,36 +109,50 @@ pub(super) fn follow(
     mut labels: Labels<'_, '_>,
 ) {
     let Ok((camera, transform)) = view.single() else { return };
+    let picture = Rect::from_corners(Vec2::ZERO, camera.logical_viewport_size().unwrap_or_default() / scale.0);
     let mut seen = Vec::new();
-    for (label, laid_out, mut node, mut visibility) in &mut labels {
+    for (label, laid_out, node, mut visibility) in &mut labels {
         let base = label.follows.and_then(|entity| followed.get(entity).ok()).map_or(Vec3::ZERO, |transform| transform.translation);
         let point = base + label.offset;
         let away_m = transform.translation.distance(point);
         match camera.world_to_viewport(&GlobalTransform::from(*transform), point) {
             Ok(at) if away_m < FAR_M => {
-                let at = at / scale.0;
-                (node.left, node.top) = (Val::Px(at.x), Val::Px(at.y));
-                let place = Rect::from_center_size(at, laid_out.size() * laid_out.inverse_scale_factor());
-                seen.push((label.follows.is_none(), away_m, place, visibility));
+                let place = Rect::from_center_size(at / scale.0, laid_out.size() * laid_out.inverse_scale_factor());
+                seen.push((label.follows.is_none(), away_m, place, node, visibility));
             }
             _ => *visibility = Visibility::Hidden,
         }
     }
     seen.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let places: Vec<Rect> = seen.iter().map(|(_, _, place, _)| *place).collect();
-    for ((_, _, _, visibility), free) in seen.iter_mut().zip(uncovered(&places)) {
-        **visibility = if free { Visibility::Inherited } else { Visibility::Hidden };
+    let places: Vec<Rect> = seen.iter().map(|(_, _, place, ..)| *place).collect();
+    for ((_, _, _, node, visibility), free) in seen.iter_mut().zip(uncovered(&places, picture)) {
+        if let Some(at) = free.map(|place| place.center()) {
+            (node.left, node.top) = (Val::Px(at.x), Val::Px(at.y));
+        }
+        **visibility = if free.is_some() { Visibility::Inherited } else { Visibility::Hidden };
     }
 }
 
-/// Which of these places can be taken one after the other without covering one that was taken before.
-fn uncovered(places: &[Rect]) -> Vec<bool> {
+/// A place that the picture's edge cuts, moved so that it lies within; others stay where they are.
+fn whole(place: Rect, picture: Rect) -> Rect {
+    let lies_within = picture.contains(place.min) && picture.contains(place.max);
+    if lies_within || place.intersect(picture).is_empty() || place.width() > picture.width() || place.height() > picture.height() {
+        return place;
+    }
+    let half = place.half_size();
+    Rect::from_center_half_size(place.center().clamp(picture.min + half, picture.max - half), half)
+}
+
+/// Where names with these places can stand one after the other, without covering one that stands already. A name that had to move
+/// because of the picture's edge may also stand a line higher.
+fn uncovered(places: &[Rect], picture: Rect) -> Vec<Option<Rect>> {
     let mut taken: Vec<Rect> = Vec::new();
-    let take = |place: &Rect| {
-        let free = taken.iter().all(|other| other.intersect(*place).is_empty());
-        if free {
-            taken.push(*place);
-        }
+    let take = |wanted: &Rect| {
+        let place = whole(*wanted, picture);
+        let above = Rect { min: place.min - Vec2::Y * place.height(), max: place.max - Vec2::Y * place.height() };
+        let choices = std::iter::once(place).chain((place != *wanted).then_some(above));
+        let free = choices.into_iter().find(|place| taken.iter().all(|other| other.intersect(*place).is_empty()));
+        taken.extend(free);
         free
     };
     places.iter().map(take).collect()
@@ -158,12 +172,40 @@ pub(super) fn scale_texts(view: View<'_, '_>, mut scale: ResMut<'_, UiScale>) {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn stand(places: &[Rect], expect: &[Option<Rect>]) {
+        assert_eq!(uncovered(places, Rect::new(0.0, 0.0, 100.0, 50.0)), expect);
+    }
+
     #[test]
     fn of_places_that_cover_each_other_the_first_is_taken() {
-        let place = |x: f32| Rect::new(x, 0.0, x + 10.0, 5.0);
+        let place = |x: f32| Rect::new(x, 20.1, x + 10.3, 25.7);
         // The second is covered by the first; the third only by the second, which is not shown.
-        assert_eq!(uncovered(&[place(0.0), place(6.0), place(12.0), place(10.0)]), [true, false, true, false]);
+        stand(&[place(0.0), place(6.0), place(12.7), place(10.1)], &[Some(place(0.0)), None, Some(place(12.7)), None]);
         // Texts that were not laid out yet cover nothing.
-        assert_eq!(uncovered(&[Rect::new(3.0, 3.0, 3.0, 3.0), place(0.0)]), [true, true]);
+        let empty = Rect::new(3.0, 23.0, 3.0, 23.0);
+        stand(&[empty, place(0.0)], &[Some(empty), Some(place(0.0))]);
+    }
+
+    #[test]
+    fn a_name_that_the_edge_moves_onto_another_stands_above_it() {
+        let place = |x: f32, y: f32| Rect::new(x, y, x + 10.0, y + 5.0);
+        let cut = place(-4.0, 20.0);
+        stand(&[place(8.0, 20.0), cut, cut], &[Some(place(8.0, 20.0)), Some(place(0.0, 15.0)), None]);
+    }
+
+    #[test]
+    fn a_name_at_the_edge_is_shown_whole() {
+        let picture = Rect::new(0.0, 0.0, 100.0, 50.0);
+        let check = |place: [f32; 4], expect: [f32; 4]| {
+            let [place, expect] = [place, expect].map(|[x, y, right, bottom]| Rect::new(x, y, right, bottom));
+            assert_eq!(whole(place, picture), expect, "{place:?}");
+        };
+        check([-6.0, 10.0, 14.0, 20.0], [0.0, 10.0, 20.0, 20.0]);
+        check([90.0, 45.0, 110.0, 55.0], [80.0, 40.0, 100.0, 50.0]);
+        check([40.0, 10.0, 60.0, 20.0], [40.0, 10.0, 60.0, 20.0]);
+        // What is not in the picture is not drawn into it, what is larger is not moved.
+        check([-30.0, 10.0, -10.0, 20.0], [-30.0, 10.0, -10.0, 20.0]);
+        check([-30.0, 10.0, 90.0, 20.0], [-30.0, 10.0, 90.0, 20.0]);
     }
 }
