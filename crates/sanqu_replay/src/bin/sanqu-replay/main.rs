@@ -1,9 +1,9 @@
 //! `sanqu-replay`: shows episodes in 3D, in a window or as pictures.
 
 mod args;
-mod choose;
 mod figures;
-mod running;
+mod live;
+mod pick;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -54,13 +54,13 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let file = if args.is_windowed() { settings(args) } else { SettingsFile::default() };
     let lang = lang(args, &file);
     if args.live {
-        return running::run(args, lang, file);
+        return live::run(args, lang, file);
     }
     if args.episodes.is_empty() {
-        return choose::choose(args, lang, file);
+        return pick::choose(args, lang, file);
     }
     let assets = asset_folders();
-    let (urdfs, packages) = choose::descriptions(args, &file);
+    let (urdfs, packages) = pick::descriptions(args, &file);
     let options =
         LoadOptions { episodes: args.episodes.clone(), store: args.store.clone(), field: args.field.clone(), assets, urdfs, packages };
     if let Some(robots) = args.measure {
@@ -96,7 +96,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         playhead.playing = true;
         return match show(replay, playhead, view, args.size, file)? {
             Ended::Closed => Ok(()),
-            Ended::PickAgain => choose::go_on(args, &[]),
+            Ended::PickAgain => pick::go_on(args, &[]),
         };
     };
     if args.contact_sheet {
@@ -142,8 +142,8 @@ fn settings(args: &Args) -> SettingsFile {
     if let Some(lang) = &args.lang {
         file.settings.lang = Some(Lang::of_locale(lang));
     }
-    choose::note_descriptions(args, &mut file);
-    choose::stores_of(args).iter().rev().for_each(|store| file.settings.opened(store));
+    pick::note_descriptions(args, &mut file);
+    pick::stores_of(args).iter().rev().for_each(|store| file.settings.opened(store));
     file
 }
 

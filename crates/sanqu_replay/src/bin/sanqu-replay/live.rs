@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, lang: Lang, file: SettingsFile) -> anyhow::Result
     let field = field_file(args.field.as_deref(), &assets)?;
     // A field file that lies among assets has its robots beside it.
     assets.extend(field.parent().and_then(Path::parent).filter(|folder| folder.join("robots").is_dir()).map(Path::to_path_buf));
-    let (urdfs, packages) = crate::choose::descriptions(args, &file);
+    let (urdfs, packages) = crate::pick::descriptions(args, &file);
     let options = LoadOptions { assets, urdfs, packages, ..LoadOptions::default() };
     let staged = stage(read_field(&field)?, &options)?;
     for warning in &staged.warnings {
