@@ -159,3 +159,108 @@ pub(crate) fn bound(set: &mut SeqRanges) {
         set.insert(&gap);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sanqu_ingest::Resent;
+
+    use super::*;
+
+    fn ranges(ranges: &[Range<u64>]) -> SeqRanges {
+        let mut set = SeqRanges::default();
+        ranges.iter().for_each(|range| set.insert(range));
+        set
+    }
+
+    fn one(range: Range<u64>) -> SeqRanges {
+        ranges(std::slice::from_ref(&range))
+    }
+
+    /// A share of the rows from 0 on whose journal has these.
+    fn kept(rows: &SeqRanges) -> Share {
+        let mut share = Share::beginning(0, true);
+        rows.iter().for_each(|rows| share.add(rows, true));
+        share
+    }
+
+    /// Asks for all that is missing below `to`, and hears that the robot has none of it.
+    fn ask_in_vain(share: &mut Share, to: u64) {
+        let now = Instant::now();
+        share.asking.tell(now, to);
+        share.asking.tell(now + Duration::from_secs(1), to);
+        let asked = share.plan(now + Duration::from_secs(1), &(0..to), Some(0));
+        let mut nothing = Resent::default();
+        nothing.complete = true;
+        let outcome: Vec<_> = asked.into_iter().map(|range| (range, nothing)).collect();
+        share.asking.answered(now + Duration::from_secs(1), &outcome, &SeqRanges::default());
+    }
+
+    #[test]
+    fn what_will_not_come_is_counted_once_and_by_its_cause() {
+        let mut share = kept(&ranges(&[0..10, 60..70]));
+        share.refuse(&(5..20));
+        share.add(&(15..30), false);
+        let unsent = one(25..40);
+        assert_eq!(share.lost_so_far(&(0..80), &unsent), LossTotals::default(), "everything may still come");
+        ask_in_vain(&mut share, 70);
+        let lost = share.lost_so_far(&(0..80), &unsent);
+        assert_eq!((lost.recorder, lost.disk, lost.unsent, lost.network), (10, 10, 10, 20));
+        assert!(!share.may_get_more(&(0..70), Some(0)) && share.may_get_more(&(0..80), Some(0)));
+        assert!(!share.may_get_more(&(0..80), None), "nobody holds anything");
+    }
+
+    #[test]
+    fn a_failed_journal_costs_what_no_sync_has_made_safe() {
+        let mut share = kept(&one(0..10));
+        share.sync();
+        share.synced();
+        share.fail();
+        assert!(share.kept() == &one(0..10) && share.lost().is_empty(), "it is safe");
+        share.add(&(10..20), true);
+        share.sync();
+        share.add(&(20..30), true);
+        share.fail();
+        assert_eq!((share.kept(), share.lost()), (&one(0..10), &one(10..30)));
+        share.fail();
+        assert_eq!(share.lost().count(), 20, "what was lost is lost once");
+        assert!(share.misses(&(10..20)) && !share.misses(&(0..10)));
+    }
+
+    #[test]
+    fn an_end_and_a_begin_bound_what_belongs_to_the_episode() {
+        let mut share = Share::beginning(100, true);
+        assert_eq!((share.span(90), share.span(150)), (100..100, 100..150));
+        assert!(share.takes(u64::MAX) && share.misses(&(100..101)) && !share.misses(&(99..101)));
+        share.end = Some(120);
+        assert_eq!(share.span(150), 100..120);
+        assert!(share.takes(119) && !share.takes(120) && !share.misses(&(120..130)));
+    }
+
+    #[test]
+    fn what_was_sent_while_no_recorder_was_there_is_told_once() {
+        let mut share = Share::resumed(0, ranges(&[0..10, 20..30]));
+        assert!(share.is_written && share.is_fixed);
+        assert_eq!((share.absent_from(), share.end_of_absence(45)), (Some(30), Some(30..45)));
+        assert_eq!((share.absent_from(), share.end_of_absence(60)), (None, None));
+        ask_in_vain(&mut share, 45);
+        let lost = share.lost_so_far(&(0..45), &SeqRanges::default());
+        assert_eq!((lost.recorder, lost.network), (15, 10));
+        let mut unbroken = Share::resumed(0, one(0..10));
+        assert_eq!((unbroken.end_of_absence(10), unbroken.absent_from()), (None, None), "nothing was missed");
+    }
+
+    #[test]
+    fn sets_stay_small_whatever_comes() {
+        let every_other = || (0..2 * RANGES_MAX as u64).map(|place| place * 2..place * 2 + 1);
+        let mut share = Share::beginning(0, true);
+        every_other().for_each(|rows| share.add(&rows, true));
+        every_other().for_each(|rows| share.add(&rows, false));
+        every_other().for_each(|rows| share.refuse(&rows));
+        for set in [share.kept(), share.lost(), &share.appended, &share.refused] {
+            assert_eq!(set.len(), RANGES_MAX);
+            assert!(every_other().all(|rows| set.contains(&rows)), "what is in it stays in it");
+        }
+    }
+}

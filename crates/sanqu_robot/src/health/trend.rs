@@ -78,4 +78,28 @@ mod tests {
         let same: Vec<(f64, &Estimate)> = points.iter().map(|(_, found)| (3.0, *found)).collect();
         assert_eq!(trend(&same).unwrap().per_day, 0.0);
     }
+
+    #[track_caller]
+    fn line(points: &[(f64, f64, f64)]) -> Trend {
+        let points: Vec<(f64, Estimate)> = points.iter().map(|(day, value, sigma)| (*day, estimate(*value, *sigma))).collect();
+        trend(&points.iter().map(|(day, found)| (*day, found)).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn the_median_is_of_values_in_their_order() {
+        assert_eq!(line(&[(0.0, 7.0, 0.1), (1.0, 1.0, 0.1), (2.0, 5.0, 0.1), (3.0, 2.0, 0.1)]).median, 3.5);
+    }
+
+    #[test]
+    fn scatter_counts_what_a_line_leaves_free() {
+        // 1/3, 2/3 and 1/3 beside their level line; of three recordings the line uses up two.
+        let three = line(&[(0.0, 0.0, 0.01), (1.0, 1.0, 0.01), (2.0, 0.0, 0.01)]);
+        assert!(three.per_day.abs() < 1e-12 && (three.sigma_per_day - (1.0_f64 / 3.0).sqrt()).abs() < 1e-9, "{three:?}");
+    }
+
+    #[test]
+    fn estimates_without_a_doubt_have_a_line() {
+        let sure = line(&[(0.0, 1.0, 0.0), (1.0, 2.0, 0.0)]);
+        assert!((sure.per_day - 1.0).abs() < 1e-9 && sure.sigma_per_day.is_finite(), "{sure:?}");
+    }
 }
