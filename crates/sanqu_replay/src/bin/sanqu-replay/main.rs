@@ -186,11 +186,12 @@ fn reporter() -> impl FnMut(Progress) {
 }
 
 /// Folders that may hold the shipped assets: below the working directory, and below any folder above the executable
-/// (a build in the project's tree, or an installation with `share/sanqu`).
+/// (a build in the project's tree, or an installation with `share/sanqu`); at last the source tree that it was built from.
 fn asset_folders() -> Vec<PathBuf> {
     let executable = std::env::current_exe().unwrap_or_default();
     let above = executable.ancestors().skip(1).flat_map(|folder| [folder.join("assets"), folder.join("share/sanqu/assets")]);
-    std::iter::once(PathBuf::from("assets")).chain(above).filter(|folder| folder.is_dir()).collect()
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets");
+    std::iter::once(PathBuf::from("assets")).chain(above).chain([built_from]).filter(|folder| folder.is_dir()).collect()
 }
 
 /// Diagnostics go to stderr; when nobody listens there, that is no failure.
