@@ -56,7 +56,7 @@ impl std::fmt::Display for PipeReport {
         let Self { samples, dropped, missing_rows, unreadable } = self;
         write!(
             f,
-            "{samples} samples, {dropped} dropped because the reader was too slow, {unreadable} unreadable; {missing_rows} rows did not come"
+            "{samples} samples, {dropped} dropped (a slow reader, or video behind a hole), {unreadable} unreadable; {missing_rows} rows did not come"
         )
     }
 }

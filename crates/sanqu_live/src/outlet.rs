@@ -180,7 +180,7 @@ fn draw(mut painter: Painter, queue: &Queue) -> Result<Counts, LiveError> {
         let dropped = queue.dropped_total();
         if dropped >= told + 1000 || (dropped > 0 && told == 0) {
             told = dropped;
-            tracing::warn!(dropped, "this output of the live view is too slow; the oldest samples are dropped");
+            tracing::warn!(dropped, "samples of the live view are dropped: this output is too slow, or video came with a hole before it");
         }
     }
     painter.flush(true)?;

@@ -119,10 +119,13 @@ impl State {
     fn misses_before(&mut self, sample: &Received) -> bool {
         let Ok(header) = SampleHeader::decode(&sample.attachment) else { return false };
         let before = self.expected.get(&sample.key).copied();
+        let known = before.filter(|(boot, _)| *boot == header.boot).map(|(_, next)| next);
         if before.is_some() || self.expected.len() < FOLLOWED_MAX {
-            self.expected.insert(Arc::clone(&sample.key), (header.boot, header.next_seq()));
+            // What comes twice, as it may where a link was replaced, is no step back.
+            let next = known.unwrap_or(0).max(header.next_seq());
+            self.expected.insert(Arc::clone(&sample.key), (header.boot, next));
         }
-        let Some((_, next)) = before.filter(|(boot, _)| *boot == header.boot) else { return false };
+        let Some(next) = known else { return false };
         let missing = header.seq.saturating_sub(next);
         self.missing_rows = self.missing_rows.saturating_add(missing);
         missing > 0
@@ -227,6 +230,12 @@ mod tests {
             &[("joint", 7), ("joint", 8), ("joint", 12)],
             (0, 3),
         );
+    }
+
+    #[test]
+    fn what_came_twice_hides_and_makes_no_hole() {
+        let twice = [("joint", 7, false), ("joint", 8, false), ("joint", 7, false), ("joint", 9, false)];
+        check_missing(9, &twice, &[("joint", 7), ("joint", 8), ("joint", 7), ("joint", 9)], (0, 0));
     }
 
     #[test]

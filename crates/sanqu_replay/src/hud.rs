@@ -100,7 +100,7 @@ fn live_head(playhead: &Playhead, follow: &Follow, source: &LiveSource, lang: La
         }
     }];
     if source.field.dropped() > 0 {
-        let what = lang.pick("samples dropped: this viewer is too slow", "样本被丢弃：本查看器过慢");
+        let what = lang.pick("samples dropped: this viewer or its line is too slow", "样本被丢弃：本查看器或其网络过慢");
         lines.push(format!("{} {what}", source.field.dropped()));
     }
     lines.extend(source.ended.as_ref().map(|why| format!("{}: {why}", lang.pick("NOT LIVE", "直播已断"))));

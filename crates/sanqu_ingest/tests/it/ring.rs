@@ -291,19 +291,34 @@ async fn a_network_that_stands_holds_nobody_up_and_what_is_given_up_is_said_exac
     assert!(robot.held().samples > 1, "nothing goes for what cannot be held: {:?}", robot.held());
 }
 
+/// A robot that has sent its first 100 rows through a proxy.
+struct Line {
+    router: Node,
+    heard: Arc<Heard>,
+    proxy: Proxy,
+    robot: RobotPublisher,
+    _subscriber: Subscriber<()>,
+}
+
+impl Line {
+    async fn open(ring: RingConfig) -> Self {
+        let router = Node::router("tcp/127.0.0.1:0").await.unwrap();
+        let (heard, _subscriber) = Heard::listen(&router);
+        let proxy = Proxy::start(&router).await;
+        let robot = robot(&Node::client(&proxy.endpoint).await.unwrap(), ring).await;
+        put(&robot, "joint", 10, 10, 1000).await;
+        heard.all("joint", 100);
+        Self { router, heard, proxy, robot, _subscriber }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_does_not_read_holds_nobody_up() {
-    let router = Node::router("tcp/127.0.0.1:0").await.unwrap();
-    let (heard, _subscriber) = Heard::listen(&router);
-    let proxy = Proxy::start(&router).await;
-    let client = Node::client(&proxy.endpoint).await.unwrap();
-    let robot = robot(&client, RingConfig { bytes_max: 8 << 20, ..RingConfig::default() }).await;
-    put(&robot, "joint", 10, 10, 1000).await;
-    heard.all("joint", 100);
+    let Line { heard, proxy, robot, .. } = &Line::open(RingConfig { bytes_max: 8 << 20, ..RingConfig::default() }).await;
     proxy.standing.send_replace(usize::MAX);
     // More than sockets and ring hold together; a `put` that waited for the network would never come back.
-    put(&robot, "joint", 1000, 10, 100_000).await;
-    put(&robot, "camera/head", 10, 1, 1000).await;
+    put(robot, "joint", 1000, 10, 100_000).await;
+    put(robot, "camera/head", 10, 1, 1000).await;
     let given_up = robot.counts().unsent[&stream("joint")].clone();
     let held = robot.held();
     assert!(held.waiting_samples > 10 && held.bytes <= 8 << 20, "{held:?}");
@@ -323,20 +338,14 @@ async fn a_peer_that_does_not_read_holds_nobody_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_zenoh_gives_up_loses_nothing_that_the_ring_holds() {
-    let router = Node::router("tcp/127.0.0.1:0").await.unwrap();
-    let (heard, _subscriber) = Heard::listen(&router);
-    let proxy = Proxy::start(&router).await;
-    let client = Node::client(&proxy.endpoint).await.unwrap();
-    let robot = robot(&client, RingConfig { hold: 10 * PATIENCE, ..RingConfig::default() }).await;
-    put(&robot, "joint", 10, 10, 1000).await;
-    heard.all("joint", 100);
+    let Line { router, heard, proxy, robot, .. } = &Line::open(RingConfig { hold: 10 * PATIENCE, ..RingConfig::default() }).await;
     proxy.standing.send_replace(usize::MAX);
-    put(&robot, "joint", 400, 10, 100_000).await;
+    put(robot, "joint", 400, 10, 100_000).await;
     // After 5 s zenoh closes the link and dials again.
     proxy.is_dialled_again().await;
     proxy.standing.send_replace(0);
     heard.until("the last row", |rows| rows.end() == Some(4100), "joint");
-    heard.ask_for_missing(&router, 0..4100).await;
+    heard.ask_for_missing(router, 0..4100).await;
     assert!(heard.rows("joint").contains(&(0..4100)), "{:?}", heard.rows("joint"));
     assert!(robot.counts().unsent.is_empty());
 }
@@ -345,24 +354,18 @@ async fn a_link_that_zenoh_gives_up_loses_nothing_that_the_ring_holds() {
 /// as published the second closing takes down what has replaced the link: the robot stays mute for good.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_closed_for_two_reasons_is_replaced_for_good() {
-    let router = Node::router("tcp/127.0.0.1:0").await.unwrap();
-    let (heard, _subscriber) = Heard::listen(&router);
-    let proxy = Proxy::start(&router).await;
-    let client = Node::client(&proxy.endpoint).await.unwrap();
-    let robot = robot(&client, RingConfig { hold: 10 * PATIENCE, ..RingConfig::default() }).await;
-    put(&robot, "joint", 10, 10, 1000).await;
-    heard.all("joint", 100);
+    let Line { router, heard, proxy, robot, .. } = &Line::open(RingConfig { hold: 10 * PATIENCE, ..RingConfig::default() }).await;
     proxy.standing.send_replace(1);
     // The lease ends some 10 s after this; what begins to wait after 8 s is given up after 13.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    put(&robot, "joint", 400, 10, 100_000).await;
+    put(robot, "joint", 400, 10, 100_000).await;
     proxy.is_dialled_again().await;
     heard.until("the last row", |rows| rows.end() == Some(4100), "joint");
-    heard.ask_for_missing(&router, 0..4100).await;
+    heard.ask_for_missing(router, 0..4100).await;
     assert!(heard.rows("joint").contains(&(0..4100)), "{:?}", heard.rows("joint"));
     // The first link is closed a second time 2.5 s after it was replaced.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    put(&robot, "joint", 10, 10, 1000).await;
+    put(robot, "joint", 10, 10, 1000).await;
     heard.until("a row of after that", |rows| rows.end() == Some(4200), "joint");
 }
 

@@ -122,7 +122,7 @@ impl LiveField {
         self.newest_ns
     }
 
-    /// Samples that the pipe had to drop because this viewer was too slow.
+    /// Samples that the pipe dropped: this viewer was too slow, or video came with a hole before it.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
